@@ -1,0 +1,1 @@
+"""Pure chemistry: types, graphs, enumeration, geometry, potentials, saddle search."""

@@ -1,0 +1,80 @@
+"""Molecular graphs: which atoms are bonded, with total charge and multiplicity.
+
+A graph holds connectivity alone. Bond orders and formal charges are derived from it (`chem.lewis`), so that an amide is one
+species whichever resonance form was written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from chem.errors import InputError
+from chem.types import Pair, check_electrons
+
+
+@dataclass(frozen=True, kw_only=True)
+class MolecularGraph:
+    """Connectivity of one or several molecules.
+
+    Attributes:
+        numbers: Atomic numbers in atom order.
+        bonds: Bonded pairs (i, j) with i < j.
+        charge: Total charge.
+        multiplicity: Spin multiplicity 2S+1 of the whole.
+    """
+
+    numbers: tuple[int, ...]
+    bonds: frozenset[Pair]
+    charge: int = 0
+    multiplicity: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the pairs and the electrons."""
+        for i, j in self.bonds:
+            if not 0 <= i < j < len(self.numbers):
+                raise InputError(f"bond ({i}, {j}) is not a pair i < j of the {len(self.numbers)} atoms")
+        check_electrons(self.numbers, self.charge, self.multiplicity)
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return len(self.numbers)
+
+    @cached_property
+    def neighbors(self) -> tuple[tuple[int, ...], ...]:
+        """Bonded atoms of each atom, sorted."""
+        result: list[list[int]] = [[] for _ in self.numbers]
+        for i, j in self.bonds:
+            result[i].append(j)
+            result[j].append(i)
+        return tuple(tuple(sorted(atoms)) for atoms in result)
+
+    @cached_property
+    def fragments(self) -> tuple[tuple[int, ...], ...]:
+        """Connected components as sorted atom indices, ordered by their first atom."""
+        seen: set[int] = set()
+        result: list[tuple[int, ...]] = []
+        for start in range(self.n_atoms):
+            if start in seen:
+                continue
+            component, stack = {start}, [start]
+            while stack:
+                for neighbor in self.neighbors[stack.pop()]:
+                    if neighbor not in component:
+                        component.add(neighbor)
+                        stack.append(neighbor)
+            seen |= component
+            result.append(tuple(sorted(component)))
+        return tuple(result)
+
+    def permuted(self, order: tuple[int, ...]) -> MolecularGraph:
+        """Atoms reordered: atom k of the result is atom `order[k]` of this graph."""
+        place = {old: new for new, old in enumerate(order)}
+        bonds = frozenset((min(place[i], place[j]), max(place[i], place[j])) for i, j in self.bonds)
+        return MolecularGraph(
+            numbers=tuple(self.numbers[old] for old in order),
+            bonds=bonds,
+            charge=self.charge,
+            multiplicity=self.multiplicity,
+        )

@@ -1,0 +1,1 @@
+"""SQL storage of the reaction network: tables, conversion, writes, queries, migrations."""

@@ -1,0 +1,1 @@
+"""Prefect flows: order, fan-out and branching of a campaign; no chemistry."""

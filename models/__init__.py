@@ -1,0 +1,1 @@
+"""Learned models. Empty until the transition-state generator arrives."""

@@ -1,0 +1,1 @@
+"""What people look at: the summary table and the HTML report."""

@@ -1,0 +1,1 @@
+"""Prefect tasks: one thin wrapper per pure function, and the worker processes they use."""
