@@ -384,7 +384,7 @@ class SearchResult:
         ts_energy_ev: Electronic energy of the saddle point.
         reactant_end_energy_ev: Electronic energy of the reactant end.
         product_end_energy_ev: Electronic energy of the product end.
-        frequencies_cm1: Harmonic frequencies of the saddle point without translations and rotations, imaginary ones negative.
+        frequencies_cm1: Harmonic frequencies of the saddle point, 3N-6 or 3N-5 of them, imaginary ones negative.
         failure: Stage and reason, where the outcome is `failed`.
     """
 
