@@ -1,7 +1,7 @@
 """Molecular graphs: which atoms are bonded, with total charge and multiplicity.
 
-A graph holds connectivity alone. Bond orders and formal charges are derived from it (`chem.lewis`), so that an amide is one
-species whichever resonance form was written.
+A graph holds connectivity alone. Bond orders and formal charges are derived from it (`chem.lewis`), so that an amide is
+one species whichever resonance form was written.
 """
 
 from __future__ import annotations

@@ -350,7 +350,51 @@ class Reaction:
         return hash(self.key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TransitionState:
+    """A converged saddle point with what was learned about it.
+
+    Attributes:
+        geometry: Geometry of the saddle point.
+        energy_ev: Its electronic energy.
+        level: Level of theory of every energy here.
+        verdict: The checks, as far as they were run.
+        frequencies_cm1: Harmonic frequencies, 3N-6 or 3N-5 of them, imaginary ones negative.
+        reactant_end: Relaxed end of the IRC on the reactant side; of an unintended TS simply the first end.
+        product_end: Relaxed end on the other side.
+        reactant_end_energy_ev: Electronic energy of the reactant end.
+        product_end_energy_ev: Electronic energy of the product end.
+    """
+
+    geometry: Geometry
+    energy_ev: float
+    level: LevelOfTheory
+    verdict: Verdict
+    frequencies_cm1: tuple[float, ...] = ()
+    reactant_end: Geometry | None = None
+    product_end: Geometry | None = None
+    reactant_end_energy_ev: float | None = None
+    product_end_energy_ev: float | None = None
+
+    @property
+    def imaginary_frequencies_cm1(self) -> tuple[float, ...]:
+        """The imaginary frequencies as negative numbers, lowest first."""
+        return tuple(sorted(value for value in self.frequencies_cm1 if value < 0))
+
+    @property
+    def barrier(self) -> Barrier | None:
+        """Heights above both ends of the IRC, where both are known."""
+        if self.reactant_end_energy_ev is None or self.product_end_energy_ev is None:
+            return None
+        return Barrier(
+            forward_ev=self.energy_ev - self.reactant_end_energy_ev,
+            reverse_ev=self.energy_ev - self.product_end_energy_ev,
+            level=self.level,
+            verdict=self.verdict,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Attempt:
     """One try at the transition state of a reaction.
 
@@ -360,6 +404,7 @@ class Attempt:
         seconds: Wall time.
         outcome: What it ended in.
         failure: Why, where the outcome is `failed`.
+        transition_state: The saddle point, wherever one converged; also of a failed attempt (two imaginary modes, say).
     """
 
     start: str
@@ -367,39 +412,41 @@ class Attempt:
     seconds: float
     outcome: Outcome
     failure: Failure | None = None
+    transition_state: TransitionState | None = None
+
+    def __post_init__(self) -> None:
+        """A failed attempt says why; any other has a transition state."""
+        if (self.outcome is Outcome.FAILED) != (self.failure is not None):
+            raise ValueError(f"attempt {self.start}: outcome {self.outcome} with failure {self.failure}")
+        if self.outcome is not Outcome.FAILED and self.transition_state is None:
+            raise ValueError(f"attempt {self.start}: outcome {self.outcome} without a transition state")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SearchResult:
-    """Everything that the search for one transition state found.
+    """Everything that the search for the transition state of one reaction found.
 
     Attributes:
-        outcome: Intended, unintended or failed.
-        verdict: The checks of the reported transition state, as far as they were run.
         level: Level of theory of every energy here.
-        attempts: Every try, in order, failed ones included.
-        ts: Geometry of the saddle point; None where none was found.
-        reactant_end: Relaxed end of the IRC on the reactant side; of an unintended TS the end that comes first.
-        product_end: Relaxed end on the product side.
-        ts_energy_ev: Electronic energy of the saddle point.
-        reactant_end_energy_ev: Electronic energy of the reactant end.
-        product_end_energy_ev: Electronic energy of the product end.
-        frequencies_cm1: Harmonic frequencies of the saddle point, 3N-6 or 3N-5 of them, imaginary ones negative.
-        failure: Stage and reason, where the outcome is `failed`.
+        attempts: Every try in order, failed ones included; at least one.
     """
 
-    outcome: Outcome
-    verdict: Verdict
     level: LevelOfTheory
     attempts: tuple[Attempt, ...]
-    ts: Geometry | None = None
-    reactant_end: Geometry | None = None
-    product_end: Geometry | None = None
-    ts_energy_ev: float | None = None
-    reactant_end_energy_ev: float | None = None
-    product_end_energy_ev: float | None = None
-    frequencies_cm1: tuple[float, ...] = ()
-    failure: Failure | None = None
+
+    @property
+    def best(self) -> Attempt:
+        """The attempt that counts: an intended one, else the first unintended one, else the last."""
+        for outcome in (Outcome.INTENDED, Outcome.UNINTENDED):
+            for attempt in self.attempts:
+                if attempt.outcome is outcome:
+                    return attempt
+        return self.attempts[-1]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Outcome of the best attempt."""
+        return self.best.outcome
 
     @property
     def gradient_calls(self) -> int:
@@ -410,25 +457,6 @@ class SearchResult:
     def seconds(self) -> float:
         """Wall time of all attempts."""
         return sum(attempt.seconds for attempt in self.attempts)
-
-    @property
-    def imaginary_frequencies_cm1(self) -> tuple[float, ...]:
-        """The imaginary frequencies as negative numbers, lowest first."""
-        return tuple(sorted(value for value in self.frequencies_cm1 if value < 0))
-
-    @property
-    def barrier(self) -> Barrier | None:
-        """Heights above both ends, where all three energies are known."""
-        energies = (self.ts_energy_ev, self.reactant_end_energy_ev, self.product_end_energy_ev)
-        ts_energy, reactant_energy, product_energy = energies
-        if ts_energy is None or reactant_energy is None or product_energy is None:
-            return None
-        return Barrier(
-            forward_ev=ts_energy - reactant_energy,
-            reverse_ev=ts_energy - product_energy,
-            level=self.level,
-            verdict=self.verdict,
-        )
 
 
 class Action(StrEnum):
