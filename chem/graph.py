@@ -6,7 +6,8 @@ one species whichever resonance form was written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from chem.errors import InputError
@@ -22,12 +23,16 @@ class MolecularGraph:
         bonds: Bonded pairs (i, j) with i < j.
         charge: Total charge.
         multiplicity: Spin multiplicity 2S+1 of the whole.
+        tetrahedral: Handedness of centres, (atom, sign); see `chem.stereo`. What is not listed is unspecified.
+        double_bonds: Geometry of double bonds, (i, j, sign) with i < j; likewise.
     """
 
     numbers: tuple[int, ...]
     bonds: frozenset[Pair]
     charge: int = 0
     multiplicity: int = 1
+    tetrahedral: frozenset[tuple[int, int]] = frozenset()
+    double_bonds: frozenset[tuple[int, int, int]] = frozenset()
 
     def __post_init__(self) -> None:
         """Check the pairs and the electrons."""
@@ -72,9 +77,43 @@ class MolecularGraph:
         """Atoms reordered: atom k of the result is atom `order[k]` of this graph."""
         place = {old: new for new, old in enumerate(order)}
         bonds = frozenset((min(place[i], place[j]), max(place[i], place[j])) for i, j in self.bonds)
+        tetrahedral = frozenset(
+            (place[atom], sign * permutation_sign([place[n] for n in self.neighbors[atom]]))
+            for atom, sign in self.tetrahedral
+        )
         return MolecularGraph(
             numbers=tuple(self.numbers[old] for old in order),
             bonds=bonds,
             charge=self.charge,
             multiplicity=self.multiplicity,
+            tetrahedral=tetrahedral,
+            double_bonds=frozenset(self._permuted_double_bond(bond, place) for bond in self.double_bonds),
         )
+
+    def _permuted_double_bond(self, bond: tuple[int, int, int], place: dict[int, int]) -> tuple[int, int, int]:
+        i, j, sign = bond
+        for atom, other in ((i, j), (j, i)):
+            around = [n for n in self.neighbors[atom] if n != other]
+            if min(around, key=lambda n: place[n]) != around[0]:
+                sign = -sign
+        return min(place[i], place[j]), max(place[i], place[j]), sign
+
+    def with_stereo(
+        self, tetrahedral: frozenset[tuple[int, int]], double_bonds: frozenset[tuple[int, int, int]]
+    ) -> MolecularGraph:
+        """The same graph with another stereo layer."""
+        return replace(self, tetrahedral=tetrahedral, double_bonds=double_bonds)
+
+    def without_stereo(self) -> MolecularGraph:
+        """The constitution alone."""
+        return self.with_stereo(frozenset(), frozenset())
+
+    def mirrored(self) -> MolecularGraph:
+        """The mirror image."""
+        return self.with_stereo(frozenset((atom, -sign) for atom, sign in self.tetrahedral), self.double_bonds)
+
+
+def permutation_sign(values: Sequence[int]) -> int:
+    """+1 when an even number of swaps sorts the values, else -1."""
+    inversions = sum(a > b for k, a in enumerate(values) for b in values[k + 1 :])
+    return -1 if inversions % 2 else 1

@@ -1,0 +1,185 @@
+"""Identity of species and reactions: keys that depend on neither atom order, direction nor resonance form.
+
+A species key reads `formula-constitution[-qCHARGE][-mMULTIPLICITY][-sSTEREO]`; a reaction key `rx-mapping[-sSTEREO]`.
+Constitution and mapping are digests of canonical certificates (`chem.canonical`); the stereo layer is the digest of the same
+graph with CIP labels as colours, absent where nothing is specified.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from chem.canonical import CanonicalForm, canonical_form
+from chem.errors import UnbalancedReactionError
+from chem.graph import MolecularGraph
+from chem.lewis import charge_and_multiplicity_of_fragments
+from chem.smiles import to_rdkit, write_mapped_smiles, write_smiles
+from chem.stereo import stereo_labels
+from chem.types import Pair, Reaction, Species, hill_formula
+
+_ATOM_LABELS = {"R": 1, "S": 2, "r": 3, "s": 4}
+_BOND_LABELS = {"E": 1, "Z": 2}
+
+
+def _stereo_coloring(graph: MolecularGraph) -> tuple[list[int], dict[Pair, int]]:
+    """CIP labels as integers: one an atom, one a double bond; empty where nothing is specified."""
+    colors = [0] * graph.n_atoms
+    bonds: dict[Pair, int] = {}
+    if graph.tetrahedral or graph.double_bonds:
+        atom_labels, bond_labels = stereo_labels(to_rdkit(graph))
+        for atom, label in atom_labels:
+            colors[atom] = _ATOM_LABELS.get(label, 0)
+        for i, j, label in bond_labels:
+            bonds[i, j] = _BOND_LABELS.get(label, 0)
+    return colors, bonds
+
+
+def _stereo_form(graph: MolecularGraph) -> CanonicalForm | None:
+    colors, labels = _stereo_coloring(graph)
+    if not any(colors) and not labels:
+        return None
+    return canonical_form(graph.numbers, {pair: 1 + labels.get(pair, 0) for pair in graph.bonds}, colors)
+
+
+@lru_cache(maxsize=65536)
+def species_of(graph: MolecularGraph) -> Species:
+    """The species of one connected molecule, with its graph in canonical atom order."""
+    form = canonical_form(graph.numbers, dict.fromkeys(graph.bonds, 1))
+    key = f"{hill_formula(graph.numbers)}-{form.digest}"
+    if graph.charge:
+        key += f"-q{graph.charge:+d}"
+    if graph.multiplicity != 1:
+        key += f"-m{graph.multiplicity}"
+    stereo = _stereo_form(graph)
+    if stereo is None:
+        plain = graph.without_stereo()
+        return Species(key=key, smiles=write_smiles(plain), graph=plain.permuted(form.order), energy_key=key)
+    mirror = _stereo_form(graph.mirrored()) or stereo
+    return Species(
+        key=f"{key}-s{stereo.digest[:10]}",
+        smiles=write_smiles(graph),
+        graph=graph.permuted(stereo.order),
+        energy_key=f"{key}-s{min(stereo.digest, mirror.digest)[:10]}",
+    )
+
+
+@lru_cache(maxsize=65536)
+def split_species(graph: MolecularGraph) -> tuple[Species, ...]:
+    """Species of the connected components, sorted by key, repeated as often as they occur."""
+    if len(graph.fragments) == 1:
+        return (species_of(graph),)
+    parts = []
+    states = charge_and_multiplicity_of_fragments(graph)
+    for atoms, (charge, multiplicity) in zip(graph.fragments, states, strict=True):
+        parts.append(species_of(subgraph(graph, atoms, charge, multiplicity)))
+    return tuple(sorted(parts, key=lambda species: species.key))
+
+
+def subgraph(graph: MolecularGraph, atoms: tuple[int, ...], charge: int, multiplicity: int) -> MolecularGraph:
+    """One fragment (whole connected components, ascending atoms) as a graph of its own."""
+    place = {atom: index for index, atom in enumerate(atoms)}
+    return MolecularGraph(
+        numbers=tuple(graph.numbers[atom] for atom in atoms),
+        bonds=frozenset((place[i], place[j]) for i, j in graph.bonds if i in place),
+        charge=charge,
+        multiplicity=multiplicity,
+        tetrahedral=frozenset((place[atom], sign) for atom, sign in graph.tetrahedral if atom in place),
+        double_bonds=frozenset((place[i], place[j], sign) for i, j, sign in graph.double_bonds if i in place),
+    )
+
+
+@lru_cache(maxsize=8192)
+def mapping_form(reactant: MolecularGraph, product: MolecularGraph) -> CanonicalForm:
+    """Canonical form of a reaction read in one direction: bonds labelled 1 kept, 2 broken, 3 formed."""
+    edges = {}
+    for pair in reactant.bonds | product.bonds:
+        edges[pair] = 1 if pair in reactant.bonds and pair in product.bonds else 2 if pair in reactant.bonds else 3
+    return canonical_form(reactant.numbers, edges)
+
+
+def check_balanced(reactant: MolecularGraph, product: MolecularGraph) -> None:
+    """Raise `UnbalancedReactionError` unless both sides hold the same atoms in one order, charge and multiplicity."""
+    if reactant.numbers != product.numbers:
+        raise UnbalancedReactionError(
+            f"reactants {hill_formula(reactant.numbers)} and products {hill_formula(product.numbers)} must hold the"
+            " same atoms, mapped one to one"
+        )
+    if (reactant.charge, reactant.multiplicity) != (product.charge, product.multiplicity):
+        raise UnbalancedReactionError(
+            f"reactants have charge {reactant.charge} and multiplicity {reactant.multiplicity}, products"
+            f" {product.charge} and {product.multiplicity}; an elementary step keeps both"
+        )
+
+
+def reaction_key(reactant: MolecularGraph, product: MolecularGraph) -> str:
+    """Key of an atom-mapped reaction, independent of atom order and direction.
+
+    Two atom maps of one pair of sides share a key exactly when symmetry makes them equal. Stereo layers count where they are
+    specified.
+
+    Raises:
+        UnbalancedReactionError: The sides hold different atoms, charge or multiplicity.
+    """
+    check_balanced(reactant, product)
+    forward, backward = mapping_form(reactant, product), mapping_form(product, reactant)
+    return _key_from_forms(reactant, product, forward, backward)
+
+
+def _key_from_forms(
+    reactant: MolecularGraph, product: MolecularGraph, forward: CanonicalForm, backward: CanonicalForm
+) -> str:
+    key = f"rx-{min(forward.digest, backward.digest)}"
+    if reactant.charge:
+        key += f"-q{reactant.charge:+d}"
+    if reactant.multiplicity != 1:
+        key += f"-m{reactant.multiplicity}"
+    stereo = _reaction_stereo(reactant, product)
+    return f"{key}-s{stereo}" if stereo else key
+
+
+def _reaction_stereo(reactant: MolecularGraph, product: MolecularGraph) -> str:
+    """Ten digits of the mapping coloured with the stereo labels of both sides; empty where neither has any."""
+    digests = []
+    for first, second in ((reactant, product), (product, reactant)):
+        (colors_a, bonds_a), (colors_b, bonds_b) = _stereo_coloring(first), _stereo_coloring(second)
+        if not (any(colors_a) or any(colors_b) or bonds_a or bonds_b):
+            return ""
+        edges = {}
+        for pair in first.bonds | second.bonds:
+            kind = 1 if pair in first.bonds and pair in second.bonds else 2 if pair in first.bonds else 3
+            edges[pair] = kind + 4 * bonds_a.get(pair, 0) + 16 * bonds_b.get(pair, 0)
+        colors = [a + 8 * b for a, b in zip(colors_a, colors_b, strict=True)]
+        digests.append(canonical_form(first.numbers, edges, colors).digest)
+    return min(digests)[:10]
+
+
+def make_reaction(reactant: MolecularGraph, product: MolecularGraph, degeneracy: int | None = None) -> Reaction:
+    """The reaction between two graphs of one atom order, its atoms renumbered canonically.
+
+    Args:
+        reactant: Reactant molecules as one graph.
+        product: Product molecules in the same atom order.
+        degeneracy: Equivalent atom maps merged into the key; by default all that the symmetry of the reactants makes
+            (the order of their automorphism group over that of the mapping).
+
+    Raises:
+        UnbalancedReactionError: The sides hold different atoms, charge or multiplicity.
+    """
+    check_balanced(reactant, product)
+    forward, backward = mapping_form(reactant, product), mapping_form(product, reactant)
+    if degeneracy is None:
+        group = canonical_form(reactant.numbers, dict.fromkeys(reactant.bonds, 1)).automorphisms
+        degeneracy = group // forward.automorphisms
+    return Reaction(
+        key=_key_from_forms(reactant, product, forward, backward),
+        reactant_graph=reactant.permuted(forward.order),
+        product_graph=product.permuted(forward.order),
+        reactants=split_species(reactant),
+        products=split_species(product),
+        degeneracy=degeneracy,
+    )
+
+
+def mapped_smiles(reaction: Reaction) -> str:
+    """Atom-mapped reaction SMILES with every hydrogen, map numbers being atom places counted from 1."""
+    return f"{write_mapped_smiles(reaction.reactant_graph)}>>{write_mapped_smiles(reaction.product_graph)}"

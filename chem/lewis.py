@@ -1,0 +1,264 @@
+"""Lewis structures of a molecular graph: bond orders, formal charges, unpaired electrons.
+
+A structure is derived from connectivity, charge and multiplicity alone, in canonical atom order, so that it never depends on
+how a molecule was written. Neutral closed-shell molecules without rings of alternating bonds follow at once from the standard
+valences; everything else is an integer program over the states that each atom may take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.optimize import LinearConstraint, milp
+from scipy.sparse import lil_matrix
+
+from chem.canonical import canonical_form
+from chem.errors import CalculationError
+from chem.graph import MolecularGraph
+from chem.types import Pair
+
+# Electrons in the valence shell and Pauling electronegativity of the main-group elements that have Lewis structures.
+VALENCE_ELECTRONS = {
+    1: 1, 5: 3, 6: 4, 7: 5, 8: 6, 9: 7, 14: 4, 15: 5, 16: 6, 17: 7, 32: 4, 33: 5, 34: 6, 35: 7, 52: 6, 53: 7,
+}  # fmt: skip
+ELECTRONEGATIVITY = {
+    1: 2.20, 5: 2.04, 6: 2.55, 7: 3.04, 8: 3.44, 9: 3.98, 14: 1.90, 15: 2.19, 16: 2.58, 17: 3.16, 32: 2.01, 33: 2.18,
+    34: 2.55, 35: 2.96, 52: 2.10, 53: 2.66,
+}  # fmt: skip
+STANDARD_VALENCE = {1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17: 1, 34: 2, 35: 1, 53: 1}
+
+# Costs of the integer program; only their order matters. A carbene (sextet) is cheaper than a pair of charges, so that
+# hydroxycarbene stays one, and a pair of charges joined by a triple bond to terminal carbon is cheaper than a carbene: carbon monoxide, isocyanides.
+_CHARGE, _HOLE, _NITRENE_HOLE, _RADICAL, _UNCOUPLED, _TERMINAL_TRIPLE, _EXPANDED = 10.0, 9.0, 12.0, 8.0, 6.0, -3.0, 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LewisStructure:
+    """One assignment of the valence electrons.
+
+    Attributes:
+        orders: Bond order (1, 2 or 3) of each bonded pair.
+        charges: Formal charge of each atom.
+        unpaired: Unpaired electrons of each atom.
+    """
+
+    orders: tuple[tuple[Pair, int], ...]
+    charges: tuple[int, ...]
+    unpaired: tuple[int, ...]
+
+    @property
+    def neutral_closed_shell(self) -> bool:
+        """No formal charge and no unpaired electron anywhere."""
+        return not any(self.charges) and not any(self.unpaired)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """One way for an atom to hold its electrons."""
+
+    valence: int
+    charge: int
+    unpaired: int
+    cost: float
+
+
+@lru_cache(maxsize=256)
+def _states(number: int, degree: int) -> tuple[_State, ...]:
+    """States open to an element with this many neighbours."""
+    result = []
+    if number not in VALENCE_ELECTRONS:  # metals, noble gases: no rule, any charge at a price
+        return tuple(
+            _State(valence, charge, unpaired, _CHARGE * abs(charge) + _RADICAL * unpaired)
+            for valence in range(degree, degree + 3)
+            for charge in range(-2, 5)
+            for unpaired in range(6)
+        )
+    electrons, octet = VALENCE_ELECTRONS[number], 2 if number == 1 else 8
+    for charge in (-2, -1, 0, 1, 2):
+        for valence in range(degree, 8):
+            nonbonding = electrons - charge - valence
+            shell = nonbonding + 2 * valence
+            if nonbonding < 0 or valence - degree > 4:
+                continue
+            expanded = shell > octet
+            if expanded and (number < 14 or charge < 0 or shell > 14 or shell % 2):
+                continue
+            for unpaired in range(nonbonding % 2, min(nonbonding, 4) + 1, 2):
+                if unpaired > nonbonding or (expanded and unpaired):
+                    continue
+                missing = max(octet - shell - unpaired, 0)
+                cost = _CHARGE * abs(charge) * abs(charge) + charge * (ELECTRONEGATIVITY[number] - 2.5)
+                cost += (
+                    (_HOLE if number in (5, 6, 14) else _NITRENE_HOLE) * missing
+                    + _RADICAL * unpaired
+                    + _EXPANDED * expanded * (shell - octet) / 2
+                )
+                result.append(_State(valence, charge, unpaired, cost))
+    return tuple(result)
+
+
+@lru_cache(maxsize=65536)
+def lewis_structure(graph: MolecularGraph) -> LewisStructure:
+    """The best Lewis structure of a graph, the same whatever the atom order.
+
+    Raises:
+        CalculationError: No structure exists (kind `lewis`), such as five bonds to carbon.
+    """
+    simple = _standard_structure(graph)
+    if simple is not None:
+        return simple
+    order = canonical_form(graph.numbers, dict.fromkeys(graph.bonds, 1)).order
+    solved = _solve(graph.permuted(order))
+    place = {old: new for new, old in enumerate(order)}
+    orders = dict(solved.orders)
+    return LewisStructure(
+        orders=tuple(
+            ((i, j), orders[min(place[i], place[j]), max(place[i], place[j])]) for i, j in sorted(graph.bonds)
+        ),
+        charges=tuple(solved.charges[place[atom]] for atom in range(graph.n_atoms)),
+        unpaired=tuple(solved.unpaired[place[atom]] for atom in range(graph.n_atoms)),
+    )
+
+
+def _standard_structure(graph: MolecularGraph) -> LewisStructure | None:
+    """The neutral closed-shell structure where it follows from standard valences without a choice."""
+    if graph.charge or graph.multiplicity != 1:
+        return None
+    missing = []
+    for number, around in zip(graph.numbers, graph.neighbors, strict=True):
+        deficit = STANDARD_VALENCE.get(number, -1) - len(around)
+        if deficit < 0:
+            return None
+        missing.append(deficit)
+    orders = dict.fromkeys(graph.bonds, 1)
+    open_atoms = {atom for atom, deficit in enumerate(missing) if deficit}
+    while open_atoms:
+        progress = False
+        for atom in sorted(open_atoms):
+            partners = [other for other in graph.neighbors[atom] if missing[other]]
+            if len(partners) != 1:
+                continue
+            other = partners[0]
+            shared = min(missing[atom], missing[other], 2)
+            if missing[atom] > shared:
+                return None
+            orders[min(atom, other), max(atom, other)] += shared
+            missing[atom] -= shared
+            missing[other] -= shared
+            open_atoms -= {each for each in (atom, other) if not missing[each]}
+            progress = True
+            break
+        if not progress:
+            return None
+    zeros = (0,) * graph.n_atoms
+    return LewisStructure(orders=tuple(sorted(orders.items())), charges=zeros, unpaired=zeros)
+
+
+def _solve(graph: MolecularGraph) -> LewisStructure:
+    """Integer program: pick one state an atom and the order of each bond at the least cost."""
+    bonds = sorted(graph.bonds)
+    states = [_states(n, len(around)) for n, around in zip(graph.numbers, graph.neighbors, strict=True)]
+    first_state = np.cumsum([0, *[len(options) for options in states]])
+    n_states, n_bonds = int(first_state[-1]), len(bonds)
+    # Variables: one per state; per bond its order minus one and whether it is triple; one for antiferromagnetic pairs.
+    extra, triple, uncoupled = n_states, n_states + n_bonds, n_states + 2 * n_bonds
+    n_variables = uncoupled + 1
+    cost = np.zeros(n_variables)
+    upper = np.ones(n_variables)
+    upper[extra:triple], upper[uncoupled] = 2, graph.n_atoms
+    cost[uncoupled] = _UNCOUPLED
+    n_rows = 2 * graph.n_atoms + 2 + n_bonds
+    rows = lil_matrix((n_rows, n_variables))
+    low, high = np.zeros(n_rows), np.zeros(n_rows)
+    for atom, options in enumerate(states):
+        row = 2 * atom
+        low[row] = high[row] = 1
+        low[row + 1] = high[row + 1] = len(graph.neighbors[atom])
+        for index, state in enumerate(options, start=int(first_state[atom])):
+            # A tiny preference for charges early in the canonical order decides between equivalent resonance forms.
+            cost[index] = state.cost + 1e-4 * atom * (abs(state.charge) + state.unpaired)
+            rows[row, index] = 1
+            rows[row + 1, index] = state.valence
+            rows[2 * graph.n_atoms, index] = state.charge
+            rows[2 * graph.n_atoms + 1, index] = state.unpaired
+    low[2 * graph.n_atoms] = high[2 * graph.n_atoms] = graph.charge
+    rows[2 * graph.n_atoms + 1, uncoupled] = -2
+    low[2 * graph.n_atoms + 1] = high[2 * graph.n_atoms + 1] = graph.multiplicity - 1
+    for place, (i, j) in enumerate(bonds):
+        cost[extra + place] += 1e-5 * place
+        if any(graph.numbers[atom] == 6 and len(graph.neighbors[atom]) == 1 for atom in (i, j)):
+            cost[triple + place] = _TERMINAL_TRIPLE
+        rows[2 * i + 1, extra + place] = -1
+        rows[2 * j + 1, extra + place] = -1
+        row = 2 * graph.n_atoms + 2 + place  # triple <= extra / 2
+        rows[row, extra + place], rows[row, triple + place] = 1, -2
+        high[row] = 2
+    solution = milp(
+        cost,
+        integrality=np.ones(n_variables),
+        bounds=(np.zeros(n_variables), upper),
+        constraints=LinearConstraint(rows.tocsr(), low, high),
+        options={"mip_rel_gap": 0.0},
+    )
+    if solution.x is None:
+        symbols = " ".join(str(number) for number in graph.numbers)
+        raise CalculationError(
+            "lewis",
+            f"no Lewis structure for charge {graph.charge}, multiplicity {graph.multiplicity}: atomic numbers {symbols},"
+            f" bonds {bonds}",
+        )
+    values = np.rint(solution.x).astype(int)
+    chosen = [
+        options[int(np.argmax(values[first_state[atom] : first_state[atom + 1]]))]
+        for atom, options in enumerate(states)
+    ]
+    return LewisStructure(
+        orders=tuple((pair, int(values[extra + place]) + 1) for place, pair in enumerate(bonds)),
+        charges=tuple(state.charge for state in chosen),
+        unpaired=tuple(state.unpaired for state in chosen),
+    )
+
+
+def resonance_structures(graph: MolecularGraph, limit: int = 64) -> list[LewisStructure]:
+    """Every placement of the multiple bonds that leaves charges and valences as they are, at most `limit` of them.
+
+    Benzene has two; a molecule with isolated double bonds has one.
+    """
+    best = lewis_structure(graph)
+    wanted = [0] * graph.n_atoms
+    for (i, j), order in best.orders:
+        wanted[i] += order - 1
+        wanted[j] += order - 1
+    pairs = [pair for pair in sorted(graph.bonds) if wanted[pair[0]] and wanted[pair[1]]]
+    last_use = {atom: place for place, pair in enumerate(pairs) for atom in pair}
+    found: list[LewisStructure] = []
+
+    def place_bonds(position: int, left: list[int], chosen: dict[Pair, int]) -> None:
+        if len(found) >= limit:
+            return
+        if position == len(pairs):
+            orders = tuple((pair, 1 + chosen.get(pair, 0)) for pair in sorted(graph.bonds))
+            found.append(LewisStructure(orders=orders, charges=best.charges, unpaired=best.unpaired))
+            return
+        i, j = pairs[position]
+        for amount in range(min(left[i], left[j], 2) + 1):
+            remaining = list(left)
+            remaining[i] -= amount
+            remaining[j] -= amount
+            if any(remaining[atom] and last_use[atom] == position for atom in (i, j)):
+                continue
+            place_bonds(position + 1, remaining, {**chosen, (i, j): amount} if amount else chosen)
+
+    place_bonds(0, wanted, {})
+    return found
+
+
+def charge_and_multiplicity_of_fragments(graph: MolecularGraph) -> tuple[tuple[int, int], ...]:
+    """Charge and multiplicity of each connected component, from the Lewis structure of the whole."""
+    structure = lewis_structure(graph)
+    return tuple(
+        (sum(structure.charges[atom] for atom in atoms), 1 + sum(structure.unpaired[atom] for atom in atoms))
+        for atoms in graph.fragments
+    )
