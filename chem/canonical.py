@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from chem.types import Pair
 
-Certificate = tuple[tuple[object, ...], ...]
+Certificate = tuple[tuple[tuple[int, ...], tuple[tuple[int, int], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +63,13 @@ def canonical_form(
     kept = [atom for atom in range(len(numbers)) if atom not in hidden]
     place = {atom: index for index, atom in enumerate(kept)}
     symmetry = 1
-    kinds: list[tuple[object, ...]] = []
+    kinds: list[tuple[int, ...]] = []
     for atom in kept:
-        leaves = sorted((label, color) for label, color, _ in folded.get(atom, []))
-        for leaf in set(leaves):
-            symmetry *= math.factorial(leaves.count(leaf))
-        kinds.append((numbers[atom], extra[atom], *leaves))
+        leaves = sorted([(label, color) for label, color, _ in folded.get(atom, [])])
+        if len(leaves) > 1:
+            for leaf in set(leaves):
+                symmetry *= math.factorial(leaves.count(leaf))
+        kinds.append((numbers[atom], extra[atom], *(value for leaf in leaves for value in leaf)))
     links = [[(label, place[j]) for label, j in adjacency[atom] if j in place] for atom in kept]
     search = _Search(kinds, links)
     search.run()
@@ -84,7 +85,7 @@ def canonical_form(
 class _Search:
     """Depth-first search of the individualisation-refinement tree, pruned by the automorphisms found on the way."""
 
-    def __init__(self, kinds: list[tuple[object, ...]], links: list[list[tuple[int, int]]]) -> None:
+    def __init__(self, kinds: list[tuple[int, ...]], links: list[list[tuple[int, int]]]) -> None:
         self.kinds = kinds
         self.links = links
         self.best: Certificate = ()
@@ -97,7 +98,7 @@ class _Search:
         self.path: list[int] = []
 
     def run(self) -> None:
-        ranks = {kind: rank for rank, kind in enumerate(sorted(set(self.kinds), key=repr))}
+        ranks = {kind: rank for rank, kind in enumerate(sorted(set(self.kinds)))}
         self._descend(self._refine([ranks[kind] for kind in self.kinds]))
 
     def _refine(self, colors: list[int]) -> list[int]:
@@ -153,7 +154,7 @@ class _Search:
             self.first_labels, self.first_certificate, self.first_path = labels, certificate, list(self.path)
         elif certificate == self.first_certificate:
             self._add_automorphism(self.first_labels, order)
-        if not self.best_order or _key(certificate) < _key(self.best):
+        if not self.best_order or certificate < self.best:
             self.best, self.best_order, self.best_labels = certificate, order, labels
         elif certificate == self.best and self.best_labels is not labels:
             self._add_automorphism(self.best_labels, order)
@@ -183,7 +184,3 @@ def _orbit(vertex: int, generators: list[list[int]]) -> set[int]:
                 orbit.add(generator[current])
                 stack.append(generator[current])
     return orbit
-
-
-def _key(certificate: Certificate) -> str:
-    return repr(certificate)

@@ -7,8 +7,10 @@ valences; everything else is an integer program over the states that each atom m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 from scipy.optimize import LinearConstraint, milp
@@ -150,10 +152,48 @@ def _standard_structure(graph: MolecularGraph) -> LewisStructure | None:
             open_atoms -= {each for each in (atom, other) if not missing[each]}
             progress = True
             break
-        if not progress:
-            return None
+        if not progress:  # rings of alternating bonds: the first complete placement in canonical order
+            return _alternating_structure(graph)
     zeros = (0,) * graph.n_atoms
     return LewisStructure(orders=tuple(sorted(orders.items())), charges=zeros, unpaired=zeros)
+
+
+def _alternating_structure(graph: MolecularGraph) -> LewisStructure | None:
+    """A neutral closed-shell structure found by trying the multiple bonds in canonical order."""
+    order = canonical_form(graph.numbers, dict.fromkeys(graph.bonds, 1)).order
+    place = {old: new for new, old in enumerate(order)}
+    wanted = [
+        STANDARD_VALENCE[number] - len(around) for number, around in zip(graph.numbers, graph.neighbors, strict=True)
+    ]
+    pairs = sorted(graph.bonds, key=lambda pair: sorted((place[pair[0]], place[pair[1]])))
+    placed = next(_placements(pairs, wanted), None)
+    if placed is None:
+        return None
+    zeros = (0,) * graph.n_atoms
+    orders = tuple((pair, 1 + placed.get(pair, 0)) for pair in sorted(graph.bonds))
+    return LewisStructure(orders=orders, charges=zeros, unpaired=zeros)
+
+
+def _placements(pairs: list[Pair], wanted: list[int]) -> Iterator[dict[Pair, int]]:
+    """Every way to give each atom the `wanted` number of further bond pairs."""
+    usable = [pair for pair in pairs if wanted[pair[0]] and wanted[pair[1]]]
+    last_use = {atom: position for position, pair in enumerate(usable) for atom in pair}
+    if any(amount and atom not in last_use for atom, amount in enumerate(wanted)):
+        return
+
+    def place(position: int, left: list[int], chosen: dict[Pair, int]) -> Iterator[dict[Pair, int]]:
+        if position == len(usable):
+            yield chosen
+            return
+        i, j = usable[position]
+        for amount in range(min(left[i], left[j], 2), -1, -1):
+            remaining = list(left)
+            remaining[i] -= amount
+            remaining[j] -= amount
+            if not any(remaining[atom] and last_use[atom] == position for atom in (i, j)):
+                yield from place(position + 1, remaining, {**chosen, (i, j): amount} if amount else chosen)
+
+    yield from place(0, wanted, {})
 
 
 def _solve(graph: MolecularGraph) -> LewisStructure:
@@ -231,28 +271,14 @@ def resonance_structures(graph: MolecularGraph, limit: int = 64) -> list[LewisSt
     for (i, j), order in best.orders:
         wanted[i] += order - 1
         wanted[j] += order - 1
-    pairs = [pair for pair in sorted(graph.bonds) if wanted[pair[0]] and wanted[pair[1]]]
-    last_use = {atom: place for place, pair in enumerate(pairs) for atom in pair}
-    found: list[LewisStructure] = []
-
-    def place_bonds(position: int, left: list[int], chosen: dict[Pair, int]) -> None:
-        if len(found) >= limit:
-            return
-        if position == len(pairs):
-            orders = tuple((pair, 1 + chosen.get(pair, 0)) for pair in sorted(graph.bonds))
-            found.append(LewisStructure(orders=orders, charges=best.charges, unpaired=best.unpaired))
-            return
-        i, j = pairs[position]
-        for amount in range(min(left[i], left[j], 2) + 1):
-            remaining = list(left)
-            remaining[i] -= amount
-            remaining[j] -= amount
-            if any(remaining[atom] and last_use[atom] == position for atom in (i, j)):
-                continue
-            place_bonds(position + 1, remaining, {**chosen, (i, j): amount} if amount else chosen)
-
-    place_bonds(0, wanted, {})
-    return found
+    return [
+        LewisStructure(
+            orders=tuple((pair, 1 + placed.get(pair, 0)) for pair in sorted(graph.bonds)),
+            charges=best.charges,
+            unpaired=best.unpaired,
+        )
+        for placed in islice(_placements(sorted(graph.bonds), wanted), limit)
+    ]
 
 
 def charge_and_multiplicity_of_fragments(graph: MolecularGraph) -> tuple[tuple[int, int], ...]:
