@@ -1,0 +1,259 @@
+"""Writes and reads of what belongs to a campaign: members, rounds, expansions, triage decisions, audits.
+
+Every write is idempotent and runs in the caller's transaction; a campaign is named by its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from chem.errors import ConfigurationError
+from chem.types import Action, Decision, Species
+from db.base import utc_now
+from db.convert import plain_json, to_species
+from db.statements import ids_by, insert_new, upsert
+from db.store import stored_ids
+from db.tables import (
+    AuditRow,
+    CampaignRow,
+    ReactionMembershipRow,
+    ReactionRow,
+    SpeciesMembershipRow,
+    SpeciesRow,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """An accepted reaction that is to be verified all the same.
+
+    Attributes:
+        reaction_key: Which reaction.
+        confidence: What the generator said of it.
+        estimated_forward_ev: Its barrier before verification, eV.
+    """
+
+    reaction_key: str
+    confidence: float | None = None
+    estimated_forward_ev: float | None = None
+
+
+def add_campaign(session: Session, *, name: str, settings: Mapping[str, Any], seed: int, rules_hash: str) -> int:
+    """Start a campaign, or go on with the one of this name.
+
+    Args:
+        session: In a write transaction.
+        name: Name for people, unique in the database.
+        settings: Everything that decides what the campaign does, as JSON values.
+        seed: Seed of all its random numbers.
+        rules_hash: Identity of its enumeration rules.
+
+    Returns:
+        Row id.
+
+    Raises:
+        ConfigurationError: A campaign of this name has other settings.
+    """
+    row = {"name": name, "settings": plain_json(settings), "seed": seed, "rules_hash": rules_hash}
+    insert_new(session, CampaignRow, [row], unique=["name"])
+    stored = session.scalars(select(CampaignRow).where(CampaignRow.name == name)).one()
+    before = {**stored.settings, "seed": stored.seed, "rules_hash": stored.rules_hash}
+    after = {**row["settings"], "seed": seed, "rules_hash": rules_hash}
+    changed = sorted(key for key in before | after if before.get(key) != after.get(key))
+    if changed:
+        described = "; ".join(f"{key} was {before.get(key)!r} and is {after.get(key)!r}" for key in changed)
+        raise ConfigurationError(
+            f"campaign {name!r} was started with other settings: {described};"
+            " restore them to go on, or give the campaign another name"
+        )
+    return stored.id
+
+
+def campaign_id(session: Session, name: str) -> int:
+    """Row id of a campaign.
+
+    Raises:
+        ConfigurationError: There is none of this name.
+    """
+    number = session.scalar(select(CampaignRow.id).where(CampaignRow.name == name))
+    if number is None:
+        known = ", ".join(session.scalars(select(CampaignRow.name).order_by(CampaignRow.name))) or "none"
+        raise ConfigurationError(f"no campaign {name!r} in this database; it holds: {known}")
+    return number
+
+
+def add_species_members(session: Session, campaign: str, species_keys: Iterable[str], *, round_number: int) -> int:
+    """Note which stored species a campaign reached; the first round counts.
+
+    Returns:
+        How many were new to the campaign.
+
+    Raises:
+        ValueError: A species is not stored.
+    """
+    number, ids = campaign_id(session, campaign), _species_ids(session, species_keys)
+    rows = [{"campaign_id": number, "species_id": species_id, "round": round_number} for species_id in ids.values()]
+    return len(insert_new(session, SpeciesMembershipRow, rows, unique=["campaign_id", "species_id"]))
+
+
+def add_reaction_members(session: Session, campaign: str, reaction_keys: Iterable[str], *, round_number: int) -> int:
+    """Note which stored reactions a campaign reached; the first round counts.
+
+    Returns:
+        How many were new to the campaign.
+
+    Raises:
+        ValueError: A reaction is not stored.
+    """
+    number, ids = campaign_id(session, campaign), stored_ids(session, reaction_keys)
+    rows = [{"campaign_id": number, "reaction_id": reaction_id, "round": round_number} for reaction_id in ids.values()]
+    return len(insert_new(session, ReactionMembershipRow, rows, unique=["campaign_id", "reaction_id"]))
+
+
+def mark_expanded(session: Session, campaign: str, species_keys: Iterable[str], *, rules_hash: str) -> None:
+    """Note that all reactions of these members were enumerated with these rules.
+
+    Raises:
+        ValueError: A species is not stored.
+    """
+    number, now = campaign_id(session, campaign), utc_now()
+    ids = sorted(_species_ids(session, species_keys).values())
+    members = session.execute(
+        select(SpeciesMembershipRow.id, SpeciesMembershipRow.species_id).where(
+            SpeciesMembershipRow.campaign_id == number
+        )
+    )
+    wanted = set(ids)
+    changes = [
+        {"id": member, "expanded_rules_hash": rules_hash, "expanded_at": now}
+        for member, species_id in members
+        if species_id in wanted
+    ]
+    if changes:
+        session.execute(update(SpeciesMembershipRow), changes)
+
+
+def unexpanded_species(session: Session, campaign: str, *, rules_hash: str) -> list[Species]:
+    """Members of a campaign that were not expanded with these rules, in the order in which they were reached."""
+    statement = (
+        select(SpeciesRow)
+        .join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == SpeciesRow.id)
+        .where(
+            SpeciesMembershipRow.campaign_id == campaign_id(session, campaign),
+            or_(
+                SpeciesMembershipRow.expanded_rules_hash.is_(None),
+                SpeciesMembershipRow.expanded_rules_hash != rules_hash,
+            ),
+        )
+        .order_by(SpeciesMembershipRow.round, SpeciesRow.key)
+    )
+    return [to_species(row) for row in session.scalars(statement)]
+
+
+def reaction_members(session: Session, campaign: str) -> dict[str, int]:
+    """Round in which a campaign first reached each of its reactions, by reaction key."""
+    statement = (
+        select(ReactionRow.key, ReactionMembershipRow.round)
+        .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == ReactionRow.id)
+        .where(ReactionMembershipRow.campaign_id == campaign_id(session, campaign))
+        .order_by(ReactionMembershipRow.round, ReactionRow.key)
+    )
+    return dict(session.execute(statement).tuples().all())
+
+
+def record_decisions(session: Session, campaign: str, decisions: Mapping[str, Decision], *, round_number: int) -> None:
+    """Store what triage decided for reactions; a later decision replaces an earlier one.
+
+    Args:
+        session: In a write transaction.
+        campaign: Whose triage.
+        decisions: By reaction key.
+        round_number: Round of the reactions that are not members yet.
+
+    Raises:
+        ValueError: A reaction is not stored.
+    """
+    number, ids = campaign_id(session, campaign), stored_ids(session, decisions)
+    rows = [
+        {
+            "campaign_id": number,
+            "reaction_id": ids[key],
+            "round": round_number,
+            "action": decision.action.value,
+            "reasons": list(decision.reasons),
+        }
+        for key, decision in decisions.items()
+    ]
+    upsert(session, ReactionMembershipRow, rows, unique=["campaign_id", "reaction_id"], update=["action", "reasons"])
+
+
+def load_decisions(session: Session, campaign: str) -> dict[str, Decision]:
+    """What triage decided, by reaction key; reactions that it did not see yet are left out."""
+    statement = (
+        select(ReactionRow.key, ReactionMembershipRow.action, ReactionMembershipRow.reasons)
+        .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == ReactionRow.id)
+        .where(
+            ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
+            ReactionMembershipRow.action.is_not(None),
+        )
+        .order_by(ReactionRow.key)
+    )
+    return {
+        key: Decision(action=Action(action), reasons=tuple(reasons or ()))
+        for key, action, reasons in session.execute(statement)
+    }
+
+
+def add_audits(session: Session, campaign: str, audits: Iterable[Audit], *, round_number: int) -> int:
+    """Note which accepted reactions are verified all the same.
+
+    Returns:
+        How many were new.
+
+    Raises:
+        ValueError: A reaction is not stored.
+    """
+    entries = list(audits)
+    number, ids = campaign_id(session, campaign), stored_ids(session, [entry.reaction_key for entry in entries])
+    rows = [
+        {
+            "campaign_id": number,
+            "reaction_id": ids[entry.reaction_key],
+            "round": round_number,
+            "confidence": entry.confidence,
+            "estimated_forward_ev": entry.estimated_forward_ev,
+        }
+        for entry in entries
+    ]
+    return len(insert_new(session, AuditRow, rows, unique=["campaign_id", "reaction_id"]))
+
+
+def finish_audit(session: Session, campaign: str, reaction_key: str, *, verified_forward_ev: float) -> None:
+    """Store the verified barrier (eV) of an audited reaction.
+
+    Raises:
+        ValueError: The reaction is not stored or not audited.
+    """
+    reaction_id = stored_ids(session, [reaction_key])[reaction_key]
+    row = session.scalar(
+        select(AuditRow).where(
+            AuditRow.campaign_id == campaign_id(session, campaign), AuditRow.reaction_id == reaction_id
+        )
+    )
+    if row is None:
+        raise ValueError(f"reaction {reaction_key} is not audited in campaign {campaign!r}; call add_audits first")
+    row.verified_forward_ev = verified_forward_ev
+    row.verified_at = utc_now()
+
+
+def _species_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
+    distinct = set(keys)
+    ids = ids_by(session, SpeciesRow.key, distinct)
+    if missing := sorted(distinct - set(ids)):
+        raise ValueError(f"{len(missing)} species are not stored, such as {missing[0]}; call add_species first")
+    return ids

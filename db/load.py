@@ -1,0 +1,95 @@
+"""Reads that rebuild domain values by key: species, reactions, geometries, end points, candidates."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from chem.generator import EndPoints
+from chem.types import Geometry, Reaction, Species, TSCandidate
+from db.convert import to_geometry, to_reaction, to_species
+from db.statements import select_in
+from db.tables import (
+    CandidateRow,
+    EndPointsRow,
+    GeometryRow,
+    LevelRow,
+    ReactionRow,
+    ReactionSpeciesRow,
+    Side,
+    SpeciesRow,
+)
+
+
+def load_species(session: Session, keys: Iterable[str]) -> dict[str, Species]:
+    """Species by key; keys that are not stored are left out."""
+    return {row.key: to_species(row) for (row,) in select_in(session, select(SpeciesRow), SpeciesRow.key, keys)}
+
+
+def known_reactions(session: Session, keys: Iterable[str]) -> frozenset[str]:
+    """Those of the keys that are stored."""
+    return frozenset(key for (key,) in select_in(session, select(ReactionRow.key), ReactionRow.key, keys))
+
+
+def load_reactions(session: Session, keys: Iterable[str]) -> dict[str, Reaction]:
+    """Reactions by key, in the direction and atom order in which they are stored; unknown keys are left out."""
+    rows = {row.id: row for (row,) in select_in(session, select(ReactionRow), ReactionRow.key, keys)}
+    sides: dict[int, list[tuple[Side, int, Species]]] = defaultdict(list)
+    species: dict[int, Species] = {}
+    joined = select(ReactionSpeciesRow, SpeciesRow).join(SpeciesRow, SpeciesRow.id == ReactionSpeciesRow.species_id)
+    for side, row in select_in(session, joined, ReactionSpeciesRow.reaction_id, rows):
+        if row.id not in species:
+            species[row.id] = to_species(row)
+        sides[side.reaction_id].append((Side(side.side), side.stoichiometric_count, species[row.id]))
+    return {row.key: to_reaction(row, sides[row.id]) for row in rows.values()}
+
+
+def load_geometries(session: Session, ids: Iterable[int]) -> dict[int, Geometry]:
+    """Geometries by row id."""
+    return {row.id: to_geometry(row) for (row,) in select_in(session, select(GeometryRow), GeometryRow.id, ids)}
+
+
+def load_end_points(session: Session, reaction_keys: Iterable[str], level_key: str) -> dict[str, EndPoints]:
+    """Prepared end points by reaction key, the latest at this level; reactions without any are left out."""
+    statement = (
+        select(ReactionRow.key, EndPointsRow.reactant_geometry_id, EndPointsRow.product_geometry_id)
+        .join(ReactionRow, ReactionRow.id == EndPointsRow.reaction_id)
+        .join(LevelRow, LevelRow.id == EndPointsRow.level_id)
+        .where(LevelRow.key == level_key)
+        .order_by(EndPointsRow.id)
+    )
+    found = {
+        key: (first, second) for key, first, second in select_in(session, statement, ReactionRow.key, reaction_keys)
+    }
+    geometries = load_geometries(session, (number for pair in found.values() for number in pair))
+    return {
+        key: EndPoints(reactant=geometries[first], product=geometries[second], reaction_key=key)
+        for key, (first, second) in found.items()
+    }
+
+
+def load_candidates(session: Session, reaction_keys: Iterable[str]) -> dict[str, list[TSCandidate]]:
+    """Candidates by reaction key, those of each generator run best first."""
+    statement = (
+        select(ReactionRow.key, CandidateRow)
+        .join(ReactionRow, ReactionRow.id == CandidateRow.reaction_id)
+        .order_by(CandidateRow.generator, CandidateRow.checkpoint_hash, CandidateRow.seed, CandidateRow.rank)
+    )
+    rows = list(select_in(session, statement, ReactionRow.key, reaction_keys))
+    geometries = load_geometries(session, (row.geometry_id for _, row in rows))
+    result: dict[str, list[TSCandidate]] = defaultdict(list)
+    for key, row in rows:
+        result[key].append(
+            TSCandidate(
+                geometry=geometries[row.geometry_id],
+                generator=row.generator,
+                reaction_key=key,
+                checkpoint_hash=row.checkpoint_hash,
+                seed=row.seed,
+                confidence=row.confidence,
+            )
+        )
+    return dict(result)

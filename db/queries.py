@@ -1,0 +1,362 @@
+"""Questions about reactions, species and transition states, each answered with frozen values in a few queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy.orm import Session
+
+from chem.types import CheckName, Failure, Outcome, Stage, Status, TransitionState
+from chem.units import KCAL_MOL_PER_EV, kcal_mol
+from db.convert import SIDE_SEPARATOR, to_level, to_outcome, to_verdict
+from db.load import load_geometries
+from db.statements import select_in
+from db.tables import (
+    AttemptRow,
+    CalculationRow,
+    CampaignRow,
+    LevelRow,
+    ReactionMembershipRow,
+    ReactionRow,
+    ReactionSpeciesRow,
+    SpeciesMembershipRow,
+    SpeciesRow,
+    TransitionStateCheckRow,
+    TransitionStateRow,
+)
+from db.views import calculation_ranking, species_summary, transition_state_ranking
+
+PENDING = "pending"  # outcome of a reaction whose own search is not done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactionFilter:
+    """Which reactions to answer with; every condition that is given must hold.
+
+    Attributes:
+        campaign: Reached by this campaign.
+        reaction_keys: Among these.
+        species_key: With this species on either side.
+        level_key: Shows transition states, searches and costs of this level of theory alone, of every reaction.
+        verdicts: Verdict among these.
+        outcomes: Outcome among these: intended, unintended, failed, pending.
+        highest_barrier_kcal_mol: Forward barrier known and not above.
+        limit: At most so many, oldest first.
+        offset: Leaving out so many before.
+    """
+
+    campaign: str | None = None
+    reaction_keys: frozenset[str] | None = None
+    species_key: str | None = None
+    level_key: str | None = None
+    verdicts: frozenset[Status] | None = None
+    outcomes: frozenset[str] | None = None
+    highest_barrier_kcal_mol: float | None = None
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactionRecord:
+    """A reaction with the best that is known of it, in the direction in which it is stored.
+
+    Attributes:
+        key: Identity.
+        reactants: SMILES of the reactant species, repeated as often as they occur.
+        products: SMILES of the product species.
+        mapped_smiles: SMILES with atom map numbers; empty where none was given.
+        degeneracy: Equivalent atom maps merged into this reaction.
+        barrier_forward_kcal_mol: Lowest barrier of the best verdict; None where none is known.
+        barrier_reverse_kcal_mol: Of the same transition state.
+        barrier_error_kcal_mol: Its estimated absolute error.
+        level: Key of the level of theory of the barrier.
+        verdict: Of the transition state shown; None where there is none.
+        checks: Its checks.
+        transition_state_id: Row id of it.
+        outcome: intended, unintended, failed or pending: of the reaction's own search, or unintended where it is known
+            only from the search for another; None where nothing was queued or found.
+        failure: Why its own preparation or search failed.
+        gradient_calls: Spent on all its calculations.
+        seconds: Wall time of all its calculations.
+    """
+
+    key: str
+    reactants: tuple[str, ...]
+    products: tuple[str, ...]
+    mapped_smiles: str
+    degeneracy: int
+    barrier_forward_kcal_mol: float | None
+    barrier_reverse_kcal_mol: float | None
+    barrier_error_kcal_mol: float | None
+    level: str | None
+    verdict: Status | None
+    checks: Mapping[CheckName, Status] = field(default_factory=dict)
+    transition_state_id: int | None
+    outcome: str | None
+    failure: Failure | None
+    gradient_calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeciesRecord:
+    """A species with what is known of it.
+
+    Attributes:
+        key: Identity.
+        smiles: Label.
+        formula: Molecular formula.
+        charge: Total charge.
+        multiplicity: Spin multiplicity 2S+1.
+        energy_ev: Lowest electronic energy seen; None where it was never alone on a side.
+        level: Key of the level of theory of the energy.
+        n_reactions: Reactions it takes part in.
+    """
+
+    key: str
+    smiles: str
+    formula: str
+    charge: int
+    multiplicity: int
+    energy_ev: float | None
+    level: str | None
+    n_reactions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TransitionStateRecord:
+    """A stored transition state.
+
+    Attributes:
+        id: Row id.
+        reaction_key: Reaction that it really belongs to; None where that is unknown.
+        searched_reaction_key: Reaction whose search found it, and whose atom order it has; None for an estimate.
+        transition_state: Itself, with geometries, ends in the direction of its reaction, energies and verdict.
+        start: Start of the attempt that found it.
+        outcome: Outcome of that attempt.
+    """
+
+    id: int
+    reaction_key: str | None
+    searched_reaction_key: str | None
+    transition_state: TransitionState
+    start: str | None
+    outcome: Outcome | None
+
+
+def reactions(session: Session, *, filters: ReactionFilter | None = None) -> list[ReactionRecord]:
+    """Reactions in the order in which they were stored."""
+    wanted = filters or ReactionFilter()
+    statement = _reaction_statement(wanted)
+    if wanted.reaction_keys is None:
+        rows = session.execute(statement.order_by(ReactionRow.id).limit(wanted.limit).offset(wanted.offset)).all()
+    else:
+        found = sorted(
+            select_in(session, statement, ReactionRow.key, wanted.reaction_keys), key=lambda row: row.reaction_id
+        )
+        rows = found[wanted.offset :][: wanted.limit]
+    return _with_checks(session, rows)
+
+
+def _with_checks(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
+    checks: dict[int, dict[CheckName, Status]] = defaultdict(dict)
+    statement = select(
+        TransitionStateCheckRow.transition_state_id, TransitionStateCheckRow.name, TransitionStateCheckRow.status
+    ).order_by(TransitionStateCheckRow.id)
+    shown = [row.transition_state_id for row in rows if row.transition_state_id is not None]
+    for number, name, status in select_in(session, statement, TransitionStateCheckRow.transition_state_id, shown):
+        checks[number][CheckName(name)] = Status(status)
+    return [_reaction_record(row, checks.get(row.transition_state_id, {})) for row in rows]
+
+
+def species(session: Session, *, campaign: str | None = None) -> list[SpeciesRecord]:
+    """Species in the order in which they were stored; with `campaign` only those that it reached."""
+    view = species_summary
+    statement = select(view).order_by(view.c.species_id)
+    if campaign is not None:
+        statement = (
+            statement.join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == view.c.species_id)
+            .join(CampaignRow, CampaignRow.id == SpeciesMembershipRow.campaign_id)
+            .where(CampaignRow.name == campaign)
+        )
+    return [
+        SpeciesRecord(
+            key=row.species_key,
+            smiles=row.smiles,
+            formula=row.formula,
+            charge=row.charge,
+            multiplicity=row.multiplicity,
+            energy_ev=row.energy_ev,
+            level=row.level_key,
+            n_reactions=row.n_reactions,
+        )
+        for row in session.execute(statement)
+    ]
+
+
+def transition_state_of(
+    session: Session, reaction_key: str, *, level_key: str | None = None
+) -> TransitionStateRecord | None:
+    """The transition state that `reactions` shows for a reaction, or None."""
+    view = transition_state_ranking
+    statement = (
+        select(view.c.transition_state_id)
+        .join(ReactionRow, ReactionRow.id == view.c.reaction_id)
+        .where(ReactionRow.key == reaction_key, *_shown(view, level_key))
+    )
+    number = session.scalar(statement)
+    return None if number is None else transition_states(session, [number])[0]
+
+
+def transition_states_found_by(session: Session, reaction_key: str) -> list[TransitionStateRecord]:
+    """All transition states that searches for this reaction found, whichever reaction they belong to."""
+    statement = (
+        select(TransitionStateRow.id)
+        .join(CalculationRow, CalculationRow.id == TransitionStateRow.calculation_id)
+        .where(CalculationRow.subject_key == reaction_key)
+        .order_by(TransitionStateRow.id)
+    )
+    return transition_states(session, list(session.scalars(statement)))
+
+
+def transition_states(session: Session, ids: list[int]) -> list[TransitionStateRecord]:
+    """Transition states by row id, in the order of their ids."""
+    statement = (
+        select(TransitionStateRow, LevelRow, ReactionRow.key, CalculationRow.subject_key, AttemptRow)
+        .join(LevelRow, LevelRow.id == TransitionStateRow.level_id)
+        .outerjoin(ReactionRow, ReactionRow.id == TransitionStateRow.reaction_id)
+        .outerjoin(CalculationRow, CalculationRow.id == TransitionStateRow.calculation_id)
+        .outerjoin(AttemptRow, AttemptRow.transition_state_id == TransitionStateRow.id)
+    )
+    rows = sorted(select_in(session, statement, TransitionStateRow.id, ids), key=lambda row: row[0].id)
+    geometries = load_geometries(
+        session,
+        (
+            number
+            for row, *_ in rows
+            for number in (row.geometry_id, row.reactant_end_geometry_id, row.product_end_geometry_id)
+            if number is not None
+        ),
+    )
+    checks: dict[int, list[tuple[str, str, Mapping[str, Any]]]] = defaultdict(list)
+    for (check,) in select_in(
+        session, select(TransitionStateCheckRow), TransitionStateCheckRow.transition_state_id, ids
+    ):
+        checks[check.transition_state_id].append((check.name, check.status, check.evidence))
+    return [
+        TransitionStateRecord(
+            id=row.id,
+            reaction_key=reaction_key,
+            searched_reaction_key=searched_key,
+            transition_state=TransitionState(
+                geometry=geometries[row.geometry_id],
+                energy_ev=row.energy_ev,
+                level=to_level(level),
+                verdict=to_verdict(checks[row.id]),
+                frequencies_cm1=tuple(float(value) for value in row.frequencies_cm1),
+                reactant_end=geometries.get(row.reactant_end_geometry_id),
+                product_end=geometries.get(row.product_end_geometry_id),
+                reactant_end_energy_ev=row.reactant_end_energy_ev,
+                product_end_energy_ev=row.product_end_energy_ev,
+            ),
+            start=None if attempt is None else attempt.start,
+            outcome=None if attempt is None else to_outcome(attempt.outcome),
+        )
+        for row, level, reaction_key, searched_key, attempt in rows
+    ]
+
+
+def _shown(view: Any, level_key: str | None) -> tuple[Any, ...]:
+    """Conditions that pick the first place of each reaction from a ranking view."""
+    if level_key is None:
+        return (view.c.place == 1,)
+    return (view.c.place_at_level == 1, view.c.level_key == level_key)
+
+
+def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
+    """All conditions but keys, limit and offset."""
+    shown, own = transition_state_ranking, calculation_ranking
+    cost = select(
+        CalculationRow.reaction_id,
+        func.sum(CalculationRow.gradient_calls).label("gradient_calls"),
+        func.sum(CalculationRow.seconds).label("seconds"),
+    ).group_by(CalculationRow.reaction_id)
+    if filters.level_key is not None:
+        cost = cost.where(CalculationRow.level_key == filters.level_key)
+    costs = cost.subquery()
+    outcome = func.coalesce(own.c.own_outcome, case((shown.c.calculation_id.is_not(None), Outcome.UNINTENDED.value)))
+    statement = (
+        select(
+            ReactionRow.id.label("reaction_id"),
+            ReactionRow.key,
+            ReactionRow.reactant_smiles,
+            ReactionRow.product_smiles,
+            ReactionRow.mapped_smiles,
+            ReactionRow.degeneracy,
+            shown.c.transition_state_id,
+            shown.c.level_key,
+            shown.c.forward_ev,
+            shown.c.reverse_ev,
+            shown.c.error_ev,
+            shown.c.verdict,
+            outcome.label("outcome"),
+            own.c.failure_stage,
+            own.c.failure_kind,
+            own.c.failure_message,
+            func.coalesce(costs.c.gradient_calls, 0).label("gradient_calls"),
+            func.coalesce(costs.c.seconds, 0.0).label("seconds"),
+        )
+        .select_from(ReactionRow)
+        .outerjoin(shown, and_(shown.c.reaction_id == ReactionRow.id, *_shown(shown, filters.level_key)))
+        .outerjoin(own, and_(own.c.reaction_id == ReactionRow.id, *_shown(own, filters.level_key)))
+        .outerjoin(costs, costs.c.reaction_id == ReactionRow.id)
+    )
+    if filters.campaign is not None:
+        members = (
+            select(ReactionMembershipRow.reaction_id)
+            .join(CampaignRow, CampaignRow.id == ReactionMembershipRow.campaign_id)
+            .where(CampaignRow.name == filters.campaign)
+        )
+        statement = statement.where(ReactionRow.id.in_(members))
+    if filters.species_key is not None:
+        taking_part = (
+            select(ReactionSpeciesRow.reaction_id)
+            .join(SpeciesRow, SpeciesRow.id == ReactionSpeciesRow.species_id)
+            .where(SpeciesRow.key == filters.species_key)
+        )
+        statement = statement.where(ReactionRow.id.in_(taking_part))
+    if filters.verdicts is not None:
+        statement = statement.where(shown.c.verdict.in_([verdict.value for verdict in filters.verdicts]))
+    if filters.outcomes is not None:
+        statement = statement.where(outcome.in_(filters.outcomes))
+    if filters.highest_barrier_kcal_mol is not None:
+        statement = statement.where(shown.c.forward_ev <= filters.highest_barrier_kcal_mol / KCAL_MOL_PER_EV)
+    return statement
+
+
+def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRecord:
+    failure = None
+    if row.failure_kind is not None:
+        failure = Failure(stage=Stage(row.failure_stage), kind=row.failure_kind, message=row.failure_message)
+    return ReactionRecord(
+        key=row.key,
+        reactants=tuple(row.reactant_smiles.split(SIDE_SEPARATOR)),
+        products=tuple(row.product_smiles.split(SIDE_SEPARATOR)),
+        mapped_smiles=row.mapped_smiles,
+        degeneracy=row.degeneracy,
+        barrier_forward_kcal_mol=None if row.forward_ev is None else kcal_mol(row.forward_ev),
+        barrier_reverse_kcal_mol=None if row.reverse_ev is None else kcal_mol(row.reverse_ev),
+        barrier_error_kcal_mol=None if row.error_ev is None else kcal_mol(row.error_ev),
+        level=row.level_key,
+        verdict=None if row.verdict is None else Status(row.verdict),
+        checks=checks,
+        transition_state_id=row.transition_state_id,
+        outcome=row.outcome,
+        failure=failure,
+        gradient_calls=int(row.gradient_calls),
+        seconds=float(row.seconds),
+    )

@@ -1,0 +1,184 @@
+"""Writes of the network itself: species, reactions, geometries, levels, candidates, model versions.
+
+Every function is idempotent on natural keys, runs in the caller's transaction (`db.engine.writing`) and writes in bulk
+statements.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from chem.types import Geometry, LevelOfTheory, Reaction, Species, TSCandidate
+from db.convert import (
+    Values,
+    geometry_hash,
+    geometry_values,
+    level_values,
+    plain_json,
+    reaction_values,
+    species_values,
+)
+from db.statements import ids_by, insert_new, upsert
+from db.tables import (
+    CandidateRow,
+    GeometryRow,
+    LevelRow,
+    ModelVersionRow,
+    ReactionRow,
+    ReactionSpeciesRow,
+    Side,
+    SpeciesRow,
+)
+
+
+def add_species(session: Session, species: Iterable[Species]) -> dict[str, int]:
+    """Store species.
+
+    Returns:
+        Row ids by species key.
+    """
+    distinct = {one.key: one for one in species}
+    insert_new(session, SpeciesRow, [species_values(one) for one in distinct.values()], unique=["key"])
+    return ids_by(session, SpeciesRow.key, distinct)
+
+
+def add_reactions(
+    session: Session, reactions: Iterable[Reaction], mapped_smiles: Mapping[str, str] | None = None
+) -> dict[str, int]:
+    """Store reactions with their species.
+
+    A key that is there keeps the direction, the atom order and the mapped SMILES with which it was first stored; go on
+    with what `db.load.load_reactions` returns.
+
+    Args:
+        session: In a write transaction.
+        reactions: Any number; the first of each key counts.
+        mapped_smiles: SMILES with atom map numbers, by reaction key; empty where not given.
+
+    Returns:
+        Row ids by reaction key.
+    """
+    distinct: dict[str, Reaction] = {}
+    for reaction in reactions:
+        distinct.setdefault(reaction.key, reaction)
+    species_ids = add_species(session, (one for r in distinct.values() for one in (*r.reactants, *r.products)))
+    smiles = mapped_smiles or {}
+    rows = [reaction_values(reaction, smiles.get(reaction.key, "")) for reaction in distinct.values()]
+    new = set(insert_new(session, ReactionRow, rows, unique=["key"]))
+    ids = ids_by(session, ReactionRow.key, distinct)
+    sides = [
+        values
+        for key, reaction in distinct.items()
+        if ids[key] in new  # the same key may have been stored the other way round
+        for values in _side_values(ids[key], reaction, species_ids)
+    ]
+    insert_new(session, ReactionSpeciesRow, sides, unique=["reaction_id", "side", "species_id"])
+    return ids
+
+
+def _side_values(reaction_id: int, reaction: Reaction, species_ids: Mapping[str, int]) -> Iterable[Values]:
+    for side, species in ((Side.REACTANT, reaction.reactants), (Side.PRODUCT, reaction.products)):
+        for key, count in Counter(one.key for one in species).items():
+            yield {
+                "reaction_id": reaction_id,
+                "species_id": species_ids[key],
+                "side": side.value,
+                "stoichiometric_count": count,
+            }
+
+
+def add_geometries(session: Session, geometries: Iterable[Geometry]) -> dict[str, int]:
+    """Store geometries, each once.
+
+    Returns:
+        Row ids by `db.convert.geometry_hash`.
+    """
+    distinct = {geometry_hash(geometry): geometry for geometry in geometries}
+    insert_new(
+        session, GeometryRow, [geometry_values(geometry) for geometry in distinct.values()], unique=["content_hash"]
+    )
+    return ids_by(session, GeometryRow.content_hash, distinct)
+
+
+def add_levels(session: Session, levels: Iterable[LevelOfTheory]) -> dict[LevelOfTheory, int]:
+    """Store levels of theory, one row for each version of a program.
+
+    Returns:
+        Row ids by level.
+    """
+    distinct = dict.fromkeys(levels)
+    unique = ("key", "name", "program", "version")
+    insert_new(session, LevelRow, [level_values(level) for level in distinct], unique=unique)
+    rows = {
+        (row.key, row.name, row.program, row.version): row.id
+        for row in session.query(LevelRow).where(LevelRow.key.in_({level.key for level in distinct}))
+    }
+    return {level: rows[level.key, level.name, level.program, level.version] for level in distinct}
+
+
+def add_candidates(session: Session, candidates: Mapping[str, Sequence[TSCandidate]]) -> int:
+    """Store guessed transition states.
+
+    Args:
+        session: In a write transaction.
+        candidates: By reaction key, best first; atoms in the order of the stored reaction.
+
+    Returns:
+        How many were new.
+
+    Raises:
+        ValueError: A reaction is not stored.
+    """
+    reaction_ids = stored_ids(session, candidates)
+    geometry_ids = add_geometries(session, (one.geometry for group in candidates.values() for one in group))
+    rows = [
+        {
+            "reaction_id": reaction_ids[key],
+            "rank": rank,
+            "generator": one.generator,
+            "checkpoint_hash": one.checkpoint_hash,
+            "seed": one.seed,
+            "confidence": one.confidence,
+            "geometry_id": geometry_ids[geometry_hash(one.geometry)],
+        }
+        for key, group in candidates.items()
+        for rank, one in enumerate(group)
+    ]
+    unique = ["reaction_id", "generator", "checkpoint_hash", "seed", "rank"]
+    return len(insert_new(session, CandidateRow, rows, unique=unique))
+
+
+def add_model_version(
+    session: Session, *, name: str, checkpoint_hash: str, metrics: Mapping[str, Any], active: bool
+) -> None:
+    """Store what trained weights achieved; an active version takes the place of the one before it.
+
+    Args:
+        session: In a write transaction.
+        name: Model system, such as `generator`.
+        checkpoint_hash: Hash of the weights.
+        metrics: Held-out figures, units in the names.
+        active: Whether new work uses it.
+    """
+    if active:
+        session.execute(update(ModelVersionRow).where(ModelVersionRow.name == name).values(active=False))
+    row = {"checkpoint_hash": checkpoint_hash, "name": name, "metrics": plain_json(metrics), "active": active}
+    upsert(session, ModelVersionRow, [row], unique=["checkpoint_hash"], update=["name", "metrics", "active"])
+
+
+def stored_ids(session: Session, reaction_keys: Iterable[str]) -> dict[str, int]:
+    """Row ids of reactions that must be stored already.
+
+    Raises:
+        ValueError: One is not.
+    """
+    keys = list(reaction_keys)
+    ids = ids_by(session, ReactionRow.key, keys)
+    if missing := sorted(set(keys) - set(ids)):
+        raise ValueError(f"{len(missing)} reactions are not stored, such as {missing[0]}; call add_reactions first")
+    return ids

@@ -1,0 +1,348 @@
+"""The tables. Energies are in eV, frequencies in cm-1, positions in Angstrom, times in seconds, timestamps in UTC.
+
+Every table has a surrogate `id` and, as a unique constraint, the natural key on which writes are idempotent.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base, utc_now
+
+Identifier = Annotated[int, mapped_column(primary_key=True)]
+Moment = Annotated[datetime, mapped_column(default=utc_now)]
+
+
+class CalculationState(StrEnum):
+    """State of a calculation; a chemical failure is a result and ends in `done`, only infrastructure in `failed`."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class CalculationKind(StrEnum):
+    """What a calculation does for its subject."""
+
+    PREPARE = "prepare"
+    SEARCH = "search"
+
+
+class Side(StrEnum):
+    """Side of a reaction, as first stored."""
+
+    REACTANT = "reactant"
+    PRODUCT = "product"
+
+
+class SpeciesRow(Base):
+    """A species; `energy_key` is shared by enantiomers, `graph` is JSON: numbers, bonds, charge, multiplicity."""
+
+    __tablename__ = "species"
+    id: Mapped[Identifier]
+    key: Mapped[str] = mapped_column(unique=True)
+    energy_key: Mapped[str] = mapped_column(index=True)
+    formula: Mapped[str] = mapped_column(index=True)
+    smiles: Mapped[str] = mapped_column(index=True)
+    charge: Mapped[int]
+    multiplicity: Mapped[int]
+    graph: Mapped[dict[str, Any]]
+    created_at: Mapped[Moment]
+
+
+class GeometryRow(Base):
+    """Atoms in space, each geometry once: uint8 atomic numbers and little-endian float64 positions (n_atoms, 3)."""
+
+    __tablename__ = "geometry"
+    id: Mapped[Identifier]
+    content_hash: Mapped[str] = mapped_column(unique=True)  # SHA-256 over everything below
+    n_atoms: Mapped[int]
+    charge: Mapped[int]
+    multiplicity: Mapped[int]
+    numbers: Mapped[bytes]
+    positions: Mapped[bytes]
+
+
+class LevelRow(Base):
+    """A level of theory as one version of one program ran it; programs that agree share `key`."""
+
+    __tablename__ = "level"
+    __table_args__ = (UniqueConstraint("key", "name", "program", "version"),)
+    id: Mapped[Identifier]
+    key: Mapped[str]
+    name: Mapped[str]
+    method: Mapped[str]
+    basis: Mapped[str]
+    program: Mapped[str]
+    version: Mapped[str]
+    options: Mapped[list[Any]]  # sorted [name, value] pairs
+
+
+class ReactionRow(Base):
+    """An elementary reaction, in the direction and atom order in which it was first stored.
+
+    The SMILES of the species of a side are joined by ' + '.
+    """
+
+    __tablename__ = "reaction"
+    id: Mapped[Identifier]
+    key: Mapped[str] = mapped_column(unique=True)
+    reactant_smiles: Mapped[str]
+    product_smiles: Mapped[str]
+    mapped_smiles: Mapped[str]
+    broken: Mapped[list[Any]]  # atom pairs [i, j]
+    formed: Mapped[list[Any]]
+    degeneracy: Mapped[int]
+    reactant_graph: Mapped[dict[str, Any]]
+    product_graph: Mapped[dict[str, Any]]
+    created_at: Mapped[Moment]
+
+
+class ReactionSpeciesRow(Base):
+    """Which species stand on which side of a reaction, and how often."""
+
+    __tablename__ = "reaction_species"
+    __table_args__ = (
+        UniqueConstraint("reaction_id", "side", "species_id"),
+        CheckConstraint("side IN ('reactant', 'product')", name="side"),
+        CheckConstraint("stoichiometric_count > 0", name="stoichiometric_count"),
+    )
+    id: Mapped[Identifier]
+    reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"))
+    species_id: Mapped[int] = mapped_column(ForeignKey("species.id"), index=True)
+    side: Mapped[str]
+    stoichiometric_count: Mapped[int]
+
+
+class CandidateRow(Base):
+    """A guessed transition state; rank 0 is the generator's best."""
+
+    __tablename__ = "candidate"
+    __table_args__ = (UniqueConstraint("reaction_id", "generator", "checkpoint_hash", "seed", "rank"),)
+    id: Mapped[Identifier]
+    reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"))
+    rank: Mapped[int]
+    generator: Mapped[str]
+    checkpoint_hash: Mapped[str]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    confidence: Mapped[float | None]
+    geometry_id: Mapped[int] = mapped_column(ForeignKey("geometry.id"))
+    created_at: Mapped[Moment]
+
+
+class FailureColumns:
+    """The three fields of a `chem.types.Failure`, all NULL where nothing failed."""
+
+    failure_stage: Mapped[str | None]
+    failure_kind: Mapped[str | None]
+    failure_message: Mapped[str | None]
+
+
+class CalculationRow(FailureColumns, Base):
+    """One thing to compute, with who computes it and what came out.
+
+    `attempt` counts how often it was handed out and names the lease; `faults` counts the attempts that infrastructure
+    ended, `max_attempts` how many of those end the calculation. `level_key` names the level that was asked for; program
+    and version say what ran.
+    """
+
+    __tablename__ = "calculation"
+    __table_args__ = (
+        UniqueConstraint("kind", "subject_key", "level_key", "settings_hash"),
+        Index(None, "kind", "state", "id"),
+        CheckConstraint("state IN ('pending', 'running', 'done', 'failed')", name="state"),
+        CheckConstraint("(state = 'running') = (worker IS NOT NULL)", name="worker"),
+    )
+    id: Mapped[Identifier]
+    kind: Mapped[str]
+    subject_key: Mapped[str]
+    reaction_id: Mapped[int | None] = mapped_column(ForeignKey("reaction.id"), index=True)
+    level_key: Mapped[str]
+    settings_hash: Mapped[str]
+    settings: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    attempt: Mapped[int] = mapped_column(default=0)
+    faults: Mapped[int] = mapped_column(default=0)
+    max_attempts: Mapped[int]
+    worker: Mapped[str | None] = mapped_column(index=True)
+    lease_expires_at: Mapped[datetime | None]
+    enqueued_at: Mapped[Moment]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    finished_by: Mapped[str | None]
+    gradient_calls: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    outcome: Mapped[str | None]
+    program: Mapped[str | None]
+    version: Mapped[str | None]
+
+
+class AbandonedAttemptRow(Base):
+    """A lease that ended without a result."""
+
+    __tablename__ = "abandoned_attempt"
+    __table_args__ = (UniqueConstraint("calculation_id", "attempt"),)
+    id: Mapped[Identifier]
+    calculation_id: Mapped[int] = mapped_column(ForeignKey("calculation.id"))
+    attempt: Mapped[int]
+    worker: Mapped[str]
+    started_at: Mapped[datetime]
+    abandoned_at: Mapped[datetime]
+    reason: Mapped[str]
+
+
+class EndPointsRow(Base):
+    """What a `prepare` calculation made: both sides of a reaction in 3D, in the atom order of the reaction row."""
+
+    __tablename__ = "end_points"
+    id: Mapped[Identifier]
+    calculation_id: Mapped[int] = mapped_column(ForeignKey("calculation.id"), unique=True)
+    reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"), index=True)
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))
+    reactant_geometry_id: Mapped[int] = mapped_column(ForeignKey("geometry.id"))
+    product_geometry_id: Mapped[int] = mapped_column(ForeignKey("geometry.id"))
+    reactant_energy_ev: Mapped[float | None]
+    product_energy_ev: Mapped[float | None]
+
+
+class TransitionStateRow(Base):
+    """A saddle point, filed under the reaction that it really belongs to (NULL where that is unknown).
+
+    The two ends are in the direction of that reaction's row. Atoms are in the order of the reaction for which it was
+    searched: the one of `calculation_id`, or the filed one where no search stands behind it.
+    """
+
+    __tablename__ = "transition_state"
+    __table_args__ = (
+        CheckConstraint("verdict IN ('passed', 'failed', 'could_not_check', 'estimated')", name="verdict"),
+    )
+    id: Mapped[Identifier]
+    key: Mapped[str] = mapped_column(unique=True)  # SHA-256 over where it was found, geometry and level
+    reaction_id: Mapped[int | None] = mapped_column(ForeignKey("reaction.id"), index=True)
+    calculation_id: Mapped[int | None] = mapped_column(ForeignKey("calculation.id"), index=True)
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))
+    geometry_id: Mapped[int] = mapped_column(ForeignKey("geometry.id"))
+    energy_ev: Mapped[float]
+    frequencies_cm1: Mapped[list[Any]]
+    verdict: Mapped[str]
+    reactant_end_geometry_id: Mapped[int | None] = mapped_column(ForeignKey("geometry.id"))
+    product_end_geometry_id: Mapped[int | None] = mapped_column(ForeignKey("geometry.id"))
+    reactant_end_energy_ev: Mapped[float | None]
+    product_end_energy_ev: Mapped[float | None]
+    created_at: Mapped[Moment]
+
+
+class TransitionStateCheckRow(Base):
+    """One check of a transition state with its evidence."""
+
+    __tablename__ = "transition_state_check"
+    __table_args__ = (
+        UniqueConstraint("transition_state_id", "name"),
+        CheckConstraint("status IN ('passed', 'failed', 'could_not_check')", name="status"),
+    )
+    id: Mapped[Identifier]
+    transition_state_id: Mapped[int] = mapped_column(ForeignKey("transition_state.id"))
+    name: Mapped[str]
+    status: Mapped[str]
+    evidence: Mapped[dict[str, Any]]
+
+
+class BarrierRow(Base):
+    """Heights of a transition state above both ends, in the direction of the reaction row."""
+
+    __tablename__ = "barrier"
+    id: Mapped[Identifier]
+    reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"), index=True)
+    transition_state_id: Mapped[int] = mapped_column(ForeignKey("transition_state.id"), unique=True)
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))
+    forward_ev: Mapped[float]
+    reverse_ev: Mapped[float]
+    verdict: Mapped[str]
+    error_ev: Mapped[float | None]
+
+
+class AttemptRow(FailureColumns, Base):
+    """One try inside a search, in order of `position`."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (UniqueConstraint("calculation_id", "position"),)
+    id: Mapped[Identifier]
+    calculation_id: Mapped[int] = mapped_column(ForeignKey("calculation.id"))
+    position: Mapped[int]
+    start: Mapped[str]
+    outcome: Mapped[str]
+    gradient_calls: Mapped[int]
+    seconds: Mapped[float]
+    transition_state_id: Mapped[int | None] = mapped_column(ForeignKey("transition_state.id"), index=True)
+
+
+class CampaignRow(Base):
+    """A campaign with everything that decides what it does."""
+
+    __tablename__ = "campaign"
+    id: Mapped[Identifier]
+    name: Mapped[str] = mapped_column(unique=True)
+    settings: Mapped[dict[str, Any]]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    rules_hash: Mapped[str]
+    created_at: Mapped[Moment]
+
+
+class SpeciesMembershipRow(Base):
+    """A species that a campaign reached, in which round, and with which rules it was expanded (NULL: not yet)."""
+
+    __tablename__ = "species_membership"
+    __table_args__ = (UniqueConstraint("campaign_id", "species_id"),)
+    id: Mapped[Identifier]
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    species_id: Mapped[int] = mapped_column(ForeignKey("species.id"), index=True)
+    round: Mapped[int]
+    expanded_rules_hash: Mapped[str | None]
+    expanded_at: Mapped[datetime | None]
+
+
+class ReactionMembershipRow(Base):
+    """A reaction that a campaign reached, in which round, and what its triage decided (NULL: not yet)."""
+
+    __tablename__ = "reaction_membership"
+    __table_args__ = (UniqueConstraint("campaign_id", "reaction_id"),)
+    id: Mapped[Identifier]
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"), index=True)
+    round: Mapped[int]
+    action: Mapped[str | None]
+    reasons: Mapped[list[Any] | None]
+
+
+class ModelVersionRow(Base):
+    """Trained weights, with what was measured on held-out reactions; one version of a name is active."""
+
+    __tablename__ = "model_version"
+    id: Mapped[Identifier]
+    checkpoint_hash: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(index=True)
+    metrics: Mapped[dict[str, Any]]
+    active: Mapped[bool]
+    created_at: Mapped[Moment]
+
+
+class AuditRow(Base):
+    """An accepted reaction that is verified all the same, with its barrier before and after."""
+
+    __tablename__ = "audit"
+    __table_args__ = (UniqueConstraint("campaign_id", "reaction_id"),)
+    id: Mapped[Identifier]
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"), index=True)
+    round: Mapped[int]
+    confidence: Mapped[float | None]
+    estimated_forward_ev: Mapped[float | None]
+    verified_forward_ev: Mapped[float | None]
+    verified_at: Mapped[datetime | None]
+    created_at: Mapped[Moment]

@@ -1,0 +1,209 @@
+"""Counts and costs: progress of a campaign, what was spent on what, which failures occurred."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, case, func, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from chem.types import Failure, Stage
+from db.campaigns import campaign_id
+from db.tables import (
+    AbandonedAttemptRow,
+    CalculationRow,
+    CandidateRow,
+    ReactionMembershipRow,
+    SpeciesMembershipRow,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageProgress:
+    """How many of a campaign's things are in one state of one stage.
+
+    Attributes:
+        stage: species, reaction, candidate, prepare, search.
+        state: Of species: expanded or unexpanded. Of reactions: their triage, accept, refine, reject or undecided. Of
+            candidates: generated. Of calculations: pending, running, or what they ended in (prepared, intended,
+            unintended, failed).
+        count: How many.
+        gradient_calls: Spent on them.
+        seconds: Wall time spent on them.
+    """
+
+    stage: str
+    state: str
+    count: int
+    gradient_calls: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one kind of calculation with one program cost.
+
+    Attributes:
+        kind: Kind of calculation.
+        level: Key of the level of theory.
+        program: Program that ran; empty where none has yet.
+        version: Its version.
+        calculations: How many are finished.
+        gradient_calls: Energy-and-gradient evaluations.
+        seconds: Wall time.
+        abandoned: Leases that ended without a result; what they spent is not known.
+    """
+
+    kind: str
+    level: str
+    program: str
+    version: str
+    calculations: int
+    gradient_calls: int
+    seconds: float
+    abandoned: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureGroup:
+    """Calculations that failed in the same way.
+
+    Attributes:
+        example: One such failure.
+        reaction_key: The reaction of the example.
+        count: How many.
+        gradient_calls: Spent on them.
+    """
+
+    example: Failure
+    reaction_key: str
+    count: int
+    gradient_calls: int
+
+
+def progress(session: Session, campaign: str) -> list[StageProgress]:
+    """Where a campaign stands; one short query, meant to be polled by a progress bar.
+
+    Raises:
+        ConfigurationError: There is no campaign of this name.
+    """
+    number = campaign_id(session, campaign)
+    members = select(ReactionMembershipRow.reaction_id).where(ReactionMembershipRow.campaign_id == number)
+    none = (literal(0), literal(0.0))
+    expanded = case((SpeciesMembershipRow.expanded_at.is_(None), "unexpanded"), else_="expanded")
+    triage = func.coalesce(ReactionMembershipRow.action, "undecided")
+    state = func.coalesce(CalculationRow.outcome, CalculationRow.state)
+    statement = union_all(
+        select(literal("species"), expanded, func.count(), *none)
+        .where(SpeciesMembershipRow.campaign_id == number)
+        .group_by(expanded),
+        select(literal("reaction"), triage, func.count(), *none)
+        .where(ReactionMembershipRow.campaign_id == number)
+        .group_by(triage),
+        select(literal("candidate"), literal("generated"), func.count(), *none)
+        .select_from(CandidateRow)
+        .where(CandidateRow.reaction_id.in_(members)),
+        select(
+            CalculationRow.kind,
+            state,
+            func.count(),
+            func.sum(CalculationRow.gradient_calls),
+            func.sum(CalculationRow.seconds),
+        )
+        .where(CalculationRow.reaction_id.in_(members))
+        .group_by(CalculationRow.kind, state),
+    )
+    found = [
+        StageProgress(stage=stage, state=state, count=count, gradient_calls=int(calls), seconds=float(seconds))
+        for stage, state, count, calls, seconds in session.execute(statement)
+    ]
+    order = ("species", "reaction", "candidate", "prepare", "search")
+    return sorted(
+        (entry for entry in found if entry.count),
+        key=lambda entry: (order.index(entry.stage) if entry.stage in order else len(order), entry.stage, entry.state),
+    )
+
+
+def costs(session: Session, *, campaign: str | None = None) -> list[Cost]:
+    """What everything cost, by kind, level and program; with `campaign` only what was done for its reactions."""
+    abandoned = (
+        select(AbandonedAttemptRow.calculation_id, func.count().label("leases"))
+        .group_by(AbandonedAttemptRow.calculation_id)
+        .subquery()
+    )
+    program, version = func.coalesce(CalculationRow.program, ""), func.coalesce(CalculationRow.version, "")
+    groups = (CalculationRow.kind, CalculationRow.level_key, program, version)
+    statement = (
+        select(
+            *groups,
+            func.count(CalculationRow.finished_at),
+            func.sum(CalculationRow.gradient_calls),
+            func.sum(CalculationRow.seconds),
+            func.coalesce(func.sum(abandoned.c.leases), 0),
+        )
+        .outerjoin(abandoned, abandoned.c.calculation_id == CalculationRow.id)
+        .group_by(*groups)
+        .order_by(*groups)
+    )
+    return [
+        Cost(
+            kind=kind,
+            level=level,
+            program=name,
+            version=release,
+            calculations=count,
+            gradient_calls=int(calls),
+            seconds=float(seconds),
+            abandoned=int(leases),
+        )
+        for kind, level, name, release, count, calls, seconds, leases in session.execute(
+            _of_campaign(session, statement, campaign)
+        )
+        if count or leases
+    ]
+
+
+def failures(session: Session, *, campaign: str | None = None) -> list[FailureGroup]:
+    """Failed preparations and searches by stage and kind, the most frequent first, each with one example."""
+    groups = (CalculationRow.failure_stage, CalculationRow.failure_kind)
+    grouped = (
+        select(
+            func.min(CalculationRow.id).label("example_id"),
+            func.count().label("count"),
+            func.sum(CalculationRow.gradient_calls).label("gradient_calls"),
+        )
+        .where(CalculationRow.failure_kind.is_not(None))
+        .group_by(*groups)
+    )
+    totals = _of_campaign(session, grouped, campaign).subquery()
+    statement = (
+        select(
+            *groups,
+            CalculationRow.failure_message,
+            CalculationRow.subject_key,
+            totals.c.count,
+            totals.c.gradient_calls,
+        )
+        .join(totals, totals.c.example_id == CalculationRow.id)
+        .order_by(totals.c.count.desc(), *groups)
+    )
+    return [
+        FailureGroup(
+            example=Failure(stage=Stage(stage), kind=kind, message=message),
+            reaction_key=key,
+            count=count,
+            gradient_calls=int(calls),
+        )
+        for stage, kind, message, key, count, calls in session.execute(statement)
+    ]
+
+
+def _of_campaign(session: Session, statement: Select[Any], campaign: str | None) -> Select[Any]:
+    """Only calculations for reactions of a campaign, where one is named."""
+    if campaign is None:
+        return statement
+    members = select(ReactionMembershipRow.reaction_id).where(
+        ReactionMembershipRow.campaign_id == campaign_id(session, campaign)
+    )
+    return statement.where(CalculationRow.reaction_id.in_(members))

@@ -1,0 +1,365 @@
+"""Hand out calculations under leases, so that each is stored exactly once whatever dies.
+
+A worker claims, keeps its leases alive with `heartbeat`, and stores its result through `db.results`, which refuses it
+when the lease was given to another meanwhile. `claim`, `heartbeat` and `release` commit at once; `enqueue` and `finish`
+are part of the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Engine, Select, func, select, update
+from sqlalchemy.orm import Session
+
+from chem.errors import CairnError
+from chem.types import Failure, Outcome, Stage
+from db.base import utc_now
+from db.convert import failure_values, plain_json, settings_hash
+from db.engine import writing
+from db.statements import batches, insert_new
+from db.store import stored_ids
+from db.tables import (
+    AbandonedAttemptRow,
+    CalculationKind,
+    CalculationRow,
+    CalculationState,
+    CampaignRow,
+    ReactionMembershipRow,
+)
+
+MAX_ATTEMPTS = 3
+
+
+class LeaseLostError(CairnError):
+    """A result arrived from a worker whose lease had been given to another; the result is not stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedCalculation:
+    """A calculation that a worker holds.
+
+    Attributes:
+        id: Row id.
+        kind: What to do.
+        subject_key: Key of the reaction to do it for.
+        level_key: Level of theory to do it at.
+        settings: Settings it was queued with.
+        worker: Who holds it.
+        attempt: Number of this lease, from 1.
+        lease_expires_at: When others may take it, unless a heartbeat comes before.
+    """
+
+    id: int
+    kind: CalculationKind
+    subject_key: str
+    level_key: str
+    settings: Mapping[str, Any]
+    worker: str
+    attempt: int
+    lease_expires_at: datetime
+
+
+def enqueue(
+    session: Session,
+    *,
+    kind: CalculationKind,
+    reaction_keys: Iterable[str],
+    level_key: str,
+    settings: Mapping[str, Any] | None = None,
+    max_attempts: int = MAX_ATTEMPTS,
+) -> int:
+    """Queue a calculation for each reaction; one that is there, in whatever state, stays as it is.
+
+    Args:
+        session: In a write transaction.
+        kind: What to do.
+        reaction_keys: Stored reactions.
+        level_key: Level of theory to do it at.
+        settings: What else decides the result, as JSON values.
+        max_attempts: How many times infrastructure may end it before it counts as failed.
+
+    Returns:
+        How many were new.
+
+    Raises:
+        ValueError: A reaction is not stored.
+    """
+    given = plain_json(settings or {})
+    rows = [
+        {
+            "kind": kind.value,
+            "subject_key": key,
+            "reaction_id": reaction_id,
+            "level_key": level_key,
+            "settings_hash": settings_hash(given),
+            "settings": given,
+            "state": CalculationState.PENDING.value,
+            "max_attempts": max_attempts,
+        }
+        for key, reaction_id in stored_ids(session, reaction_keys).items()
+    ]
+    unique = ["kind", "subject_key", "level_key", "settings_hash"]
+    return len(insert_new(session, CalculationRow, rows, unique=unique))
+
+
+def claim(
+    engine: Engine,
+    *,
+    kind: CalculationKind,
+    worker: str,
+    limit: int,
+    lease_seconds: float,
+    campaign: str | None = None,
+    level_key: str | None = None,
+) -> list[ClaimedCalculation]:
+    """Take up to `limit` calculations, oldest first, those with an expired lease included.
+
+    No two workers get the same one: SQLite takes its write lock first, PostgreSQL locks the rows and skips locked ones.
+
+    Args:
+        engine: The database.
+        kind: What the worker can do.
+        worker: Its unique name, such as host, process id and start time.
+        limit: How many at most.
+        lease_seconds: How long without a heartbeat until others may take them.
+        campaign: Only for reactions of this campaign.
+        level_key: Only at this level of theory.
+    """
+    with writing(engine) as session:
+        now = _now(session)
+        running = select(CalculationRow).where(
+            CalculationRow.kind == kind.value,
+            CalculationRow.state == CalculationState.RUNNING.value,
+            CalculationRow.lease_expires_at < now,
+        )
+        _abandon(session, running, reason="lease expired", fault=True, now=now)
+        waiting = select(CalculationRow.id).where(
+            CalculationRow.kind == kind.value, CalculationRow.state == CalculationState.PENDING.value
+        )
+        if level_key is not None:
+            waiting = waiting.where(CalculationRow.level_key == level_key)
+        if campaign is not None:
+            members = select(ReactionMembershipRow.reaction_id).join(
+                CampaignRow, CampaignRow.id == ReactionMembershipRow.campaign_id
+            )
+            members = members.where(CampaignRow.name == campaign)
+            waiting = waiting.where(
+                members.where(ReactionMembershipRow.reaction_id == CalculationRow.reaction_id).exists()
+            )
+        chosen = session.scalars(waiting.order_by(CalculationRow.id).limit(limit).with_for_update(skip_locked=True))
+        taken = (
+            update(CalculationRow)
+            .where(CalculationRow.id.in_(chosen.all()))
+            .values(
+                state=CalculationState.RUNNING.value,
+                worker=worker,
+                attempt=CalculationRow.attempt + 1,
+                started_at=now,
+                lease_expires_at=now + timedelta(seconds=lease_seconds),
+            )
+            .returning(CalculationRow)
+            .execution_options(synchronize_session=False)
+        )
+        rows = sorted(session.scalars(taken), key=lambda row: row.id)
+        return [_claimed(row) for row in rows]
+
+
+def heartbeat(engine: Engine, *, worker: str, lease_seconds: float) -> frozenset[int]:
+    """Prolong all leases of a worker.
+
+    Returns:
+        Ids of the calculations that it still holds; it may stop work on any other.
+    """
+    with writing(engine) as session:
+        prolonged = (
+            update(CalculationRow)
+            .where(CalculationRow.worker == worker, CalculationRow.state == CalculationState.RUNNING.value)
+            .values(lease_expires_at=_now(session) + timedelta(seconds=lease_seconds))
+            .returning(CalculationRow.id)
+            .execution_options(synchronize_session=False)
+        )
+        return frozenset(session.scalars(prolonged))
+
+
+def release(
+    engine: Engine,
+    *,
+    worker: str,
+    reason: str = "worker died",
+    fault: bool = True,
+    calculation_ids: Collection[int] | None = None,
+) -> int:
+    """Return the claims of a worker at once; each is recorded as an abandoned attempt.
+
+    Args:
+        engine: The database.
+        worker: Whose claims.
+        reason: Why, for the record.
+        fault: Whether it counts towards `max_attempts`; give False when a person stopped the worker.
+        calculation_ids: Only these; None for all.
+
+    Returns:
+        How many were returned.
+    """
+    with writing(engine) as session:
+        held = select(CalculationRow).where(
+            CalculationRow.worker == worker, CalculationRow.state == CalculationState.RUNNING.value
+        )
+        if calculation_ids is not None:
+            held = held.where(CalculationRow.id.in_(calculation_ids))
+        return _abandon(session, held, reason=reason, fault=fault, now=_now(session))
+
+
+def requeue_failed(session: Session, *, kind: CalculationKind | None = None) -> int:
+    """Give calculations that infrastructure ended a fresh set of attempts; results, chemical failures too, stay.
+
+    Returns:
+        How many.
+    """
+    statement = update(CalculationRow).where(CalculationRow.state == CalculationState.FAILED.value)
+    if kind is not None:
+        statement = statement.where(CalculationRow.kind == kind.value)
+    result = session.execute(
+        statement.values(
+            state=CalculationState.PENDING.value,
+            faults=0,
+            finished_at=None,
+            outcome=None,
+            **failure_values(None),
+        ).execution_options(synchronize_session=False)
+    )
+    return cast("CursorResult[Any]", result).rowcount
+
+
+def finish(
+    session: Session,
+    claimed: ClaimedCalculation,
+    *,
+    outcome: str,
+    gradient_calls: int,
+    seconds: float,
+    failure: Failure | None = None,
+    program: str = "",
+    version: str = "",
+) -> bool:
+    """Close a calculation as done, in the same transaction as its results.
+
+    Args:
+        session: In a write transaction.
+        claimed: The lease under which it was computed.
+        outcome: What it ended in.
+        gradient_calls: Energy-and-gradient evaluations spent.
+        seconds: Wall time spent.
+        failure: Why, where it failed chemically.
+        program: Program that ran.
+        version: Its version.
+
+    Returns:
+        True; False where this very lease had stored its result already, so that there is nothing left to write.
+
+    Raises:
+        LeaseLostError: The lease was given to another, or is over.
+    """
+    statement = (
+        update(CalculationRow)
+        .where(
+            CalculationRow.id == claimed.id,
+            CalculationRow.state == CalculationState.RUNNING.value,
+            CalculationRow.worker == claimed.worker,
+            CalculationRow.attempt == claimed.attempt,
+        )
+        .values(
+            state=CalculationState.DONE.value,
+            worker=None,
+            lease_expires_at=None,
+            finished_at=_now(session),
+            finished_by=claimed.worker,
+            outcome=outcome,
+            gradient_calls=gradient_calls,
+            seconds=seconds,
+            program=program,
+            version=version,
+            **failure_values(failure),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if cast("CursorResult[Any]", session.execute(statement)).rowcount == 1:
+        return True
+    columns = (CalculationRow.state, CalculationRow.attempt, CalculationRow.worker, CalculationRow.finished_by)
+    row = session.execute(select(*columns).where(CalculationRow.id == claimed.id)).one()
+    if row == (CalculationState.DONE.value, claimed.attempt, None, claimed.worker):
+        return False
+    raise LeaseLostError(
+        f"{claimed.kind.value} of {claimed.subject_key}: attempt {claimed.attempt} of worker {claimed.worker} lost its"
+        f" lease; the calculation is {row.state} in attempt {row.attempt}"
+        + (f" of worker {row.worker or row.finished_by}" if row.worker or row.finished_by else "")
+    )
+
+
+def _abandon(session: Session, held: Select[Any], *, reason: str, fault: bool, now: datetime) -> int:
+    """Record the leases in `held` as abandoned and return their calculations to the queue, or end them as failed."""
+    rows: Sequence[CalculationRow] = session.scalars(held.with_for_update(skip_locked=True)).all()
+    for batch in batches(rows):
+        records = [
+            {
+                "calculation_id": row.id,
+                "attempt": row.attempt,
+                "worker": row.worker,
+                "started_at": row.started_at,
+                "abandoned_at": now,
+                "reason": reason,
+            }
+            for row in batch
+        ]
+        insert_new(session, AbandonedAttemptRow, records, unique=["calculation_id", "attempt"])
+        session.execute(update(CalculationRow), [_returned(row, reason=reason, fault=fault, now=now) for row in batch])
+    session.expire_all()
+    return len(rows)
+
+
+def _returned(row: CalculationRow, *, reason: str, fault: bool, now: datetime) -> dict[str, Any]:
+    faults = row.faults + int(fault)
+    exhausted = faults >= row.max_attempts
+    failure = Failure(
+        stage=Stage.INFRASTRUCTURE,
+        kind="attempts_exhausted",
+        message=f"{faults} attempts ended without a result, the last on worker {row.worker} ({reason});"
+        " find the cause there, then queue it again",
+    )
+    return {
+        "id": row.id,
+        "state": (CalculationState.FAILED if exhausted else CalculationState.PENDING).value,
+        "faults": faults,
+        "worker": None,
+        "lease_expires_at": None,
+        "finished_at": now if exhausted else None,
+        "outcome": Outcome.FAILED.value if exhausted else None,
+        **failure_values(failure if exhausted else None),
+    }
+
+
+def _claimed(row: CalculationRow) -> ClaimedCalculation:
+    if row.worker is None or row.lease_expires_at is None:
+        raise ValueError(f"calculation {row.id} is not claimed")
+    return ClaimedCalculation(
+        id=row.id,
+        kind=CalculationKind(row.kind),
+        subject_key=row.subject_key,
+        level_key=row.level_key,
+        settings=row.settings,
+        worker=row.worker,
+        attempt=row.attempt,
+        lease_expires_at=row.lease_expires_at,
+    )
+
+
+def _now(session: Session) -> datetime:
+    """One clock for all workers: the server's on PostgreSQL; the writers of an SQLite file share a machine's."""
+    if session.get_bind().dialect.name != "postgresql":
+        return utc_now()
+    moment: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return moment
