@@ -1,0 +1,150 @@
+"""Worker subprocesses for quantum chemistry: one thread each, recycled, killed one by one when they hang or crash.
+
+Nothing heavy is imported here: this module is the first that a fresh worker loads, and it pins the number of threads before
+any numerical library starts.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+import psutil
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
+
+Job = TypeVar("Job")
+Value = TypeVar("Value")
+
+_RETIRED = 79  # exit code of a worker that found itself too large before it began a job
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLimits:
+    """When a worker is replaced or killed.
+
+    Attributes:
+        n_workers: Worker processes, one thread each.
+        jobs_per_worker: Jobs after which a worker is replaced.
+        memory_gib: Resident memory above which a worker is replaced before its next job, GiB.
+        job_timeout_s: Wall time after which a job counts as hung and is killed with its worker, s.
+    """
+
+    n_workers: int = 2
+    jobs_per_worker: int = 50
+    memory_gib: float = 3.0
+    job_timeout_s: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished(Generic[Job, Value]):
+    """What became of one job: its value, or the infrastructure fault that ended it."""
+
+    job: Job
+    value: Value | None
+    fault: str | None
+    seconds: float
+
+
+class WorkerPool:
+    """A pool of worker subprocesses that outlives batches; a context manager."""
+
+    def __init__(self, limits: WorkerLimits) -> None:
+        self.limits = limits
+        self._pool = ProcessPool(
+            max_workers=limits.n_workers,
+            max_tasks=limits.jobs_per_worker,
+            initializer=_initialize,
+            initargs=(os.getpid(),),
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill the workers, whatever they are doing."""
+        self._pool.stop()
+        self._pool.join()
+
+    def run(self, function: Callable[[Job], Value], jobs: Iterable[Job]) -> Iterator[Finished[Job, Value]]:
+        """Run a module-level function over jobs and yield each as it ends, in the order of ending.
+
+        Jobs are drawn from the iterable only as workers come free, so that a generator can claim work as it goes.
+        A crash, a hang or a lost worker costs the one job and is reported as its `fault`; an exception raised by the function
+        is a bug and propagates.
+        """
+        source = iter(jobs)
+        running: dict[ProcessFuture, tuple[Job, float]] = {}
+        exhausted = False
+        while True:
+            while not exhausted and len(running) < self.limits.n_workers:
+                try:
+                    job = next(source)
+                except StopIteration:
+                    exhausted = True
+                    break
+                running[self._schedule(function, job)] = (job, time.monotonic())
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                job, started = running.pop(future)
+                error = future.exception()
+                if isinstance(error, ProcessExpired) and error.exitcode == _RETIRED:
+                    running[self._schedule(function, job)] = (job, started)
+                    continue
+                fault = _fault(error, self.limits.job_timeout_s)
+                if error is not None and fault is None:
+                    raise error
+                value = future.result() if error is None else None
+                yield Finished(job=job, value=value, fault=fault, seconds=time.monotonic() - started)
+
+    def _schedule(self, function: Callable[[Job], Value], job: Job) -> ProcessFuture:
+        arguments = (function, job, self.limits.memory_gib)
+        return self._pool.schedule(_run, args=arguments, timeout=self.limits.job_timeout_s)
+
+
+def _fault(error: BaseException | None, timeout_s: float) -> str | None:
+    if isinstance(error, TimeoutError):
+        return f"killed after {timeout_s:.0f} s without an answer"
+    if isinstance(error, ProcessExpired):
+        return f"the worker died with exit code {error.exitcode}"
+    return None
+
+
+def _initialize(parent: int) -> None:
+    """First act of a fresh worker: one thread, no answer to Ctrl-C (the parent decides), and no life after the parent."""
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
+
+
+def _exit_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+_jobs_begun = 0  # by this worker: a fresh one never retires, however small the limit
+
+
+def _run(function: Callable[[Any], Any], job: Any, memory_gib: float) -> Any:
+    global _jobs_begun  # noqa: PLW0603
+    if _jobs_begun and psutil.Process().memory_info().rss > memory_gib * 2**30:
+        os._exit(_RETIRED)
+    _jobs_begun += 1
+    return function(job)
