@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from chem.types import CheckName, Failure, Outcome, Stage, Status, TransitionState
 from chem.units import KCAL_MOL_PER_EV, kcal_mol
+from db.campaigns import campaign_id
 from db.convert import SIDE_SEPARATOR, to_level, to_outcome, to_verdict
 from db.load import load_geometries
 from db.statements import select_in
 from db.tables import (
     AttemptRow,
     CalculationRow,
-    CampaignRow,
     LevelRow,
     ReactionMembershipRow,
     ReactionRow,
@@ -149,9 +149,18 @@ class TransitionStateRecord:
 
 
 def reactions(session: Session, *, filters: ReactionFilter | None = None) -> list[ReactionRecord]:
-    """Reactions in the order in which they were stored."""
+    """Reactions in the order in which they were stored.
+
+    Raises:
+        ConfigurationError: There is no campaign of the name asked for.
+    """
     wanted = filters or ReactionFilter()
     statement = _reaction_statement(wanted)
+    if wanted.campaign is not None:
+        members = select(ReactionMembershipRow.reaction_id).where(
+            ReactionMembershipRow.campaign_id == campaign_id(session, wanted.campaign)
+        )
+        statement = statement.where(ReactionRow.id.in_(members))
     if wanted.reaction_keys is None:
         rows = session.execute(statement.order_by(ReactionRow.id).limit(wanted.limit).offset(wanted.offset)).all()
     else:
@@ -174,14 +183,16 @@ def _with_checks(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
 
 
 def species(session: Session, *, campaign: str | None = None) -> list[SpeciesRecord]:
-    """Species in the order in which they were stored; with `campaign` only those that it reached."""
+    """Species in the order in which they were stored; with `campaign` only those that it reached.
+
+    Raises:
+        ConfigurationError: There is no campaign of this name.
+    """
     view = species_summary
     statement = select(view).order_by(view.c.species_id)
     if campaign is not None:
-        statement = (
-            statement.join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == view.c.species_id)
-            .join(CampaignRow, CampaignRow.id == SpeciesMembershipRow.campaign_id)
-            .where(CampaignRow.name == campaign)
+        statement = statement.join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == view.c.species_id).where(
+            SpeciesMembershipRow.campaign_id == campaign_id(session, campaign)
         )
     return [
         SpeciesRecord(
@@ -278,7 +289,7 @@ def _shown(view: Any, level_key: str | None) -> tuple[Any, ...]:
 
 
 def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
-    """All conditions but keys, limit and offset."""
+    """All conditions but campaign, keys, limit and offset."""
     shown, own = transition_state_ranking, calculation_ranking
     cost = select(
         CalculationRow.reaction_id,
@@ -315,13 +326,6 @@ def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
         .outerjoin(own, and_(own.c.reaction_id == ReactionRow.id, *_shown(own, filters.level_key)))
         .outerjoin(costs, costs.c.reaction_id == ReactionRow.id)
     )
-    if filters.campaign is not None:
-        members = (
-            select(ReactionMembershipRow.reaction_id)
-            .join(CampaignRow, CampaignRow.id == ReactionMembershipRow.campaign_id)
-            .where(CampaignRow.name == filters.campaign)
-        )
-        statement = statement.where(ReactionRow.id.in_(members))
     if filters.species_key is not None:
         taking_part = (
             select(ReactionSpeciesRow.reaction_id)

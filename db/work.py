@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from chem.errors import CairnError
 from chem.types import Failure, Outcome, Stage
 from db.base import utc_now
+from db.campaigns import campaign_id
 from db.convert import failure_values, plain_json, settings_hash
 from db.engine import writing
 from db.statements import batches, insert_new
@@ -27,7 +28,6 @@ from db.tables import (
     CalculationKind,
     CalculationRow,
     CalculationState,
-    CampaignRow,
     ReactionMembershipRow,
 )
 
@@ -128,6 +128,9 @@ def claim(
         lease_seconds: How long without a heartbeat until others may take them.
         campaign: Only for reactions of this campaign.
         level_key: Only at this level of theory.
+
+    Raises:
+        ConfigurationError: There is no campaign of this name.
     """
     with writing(engine) as session:
         now = _now(session)
@@ -143,13 +146,11 @@ def claim(
         if level_key is not None:
             waiting = waiting.where(CalculationRow.level_key == level_key)
         if campaign is not None:
-            members = select(ReactionMembershipRow.reaction_id).join(
-                CampaignRow, CampaignRow.id == ReactionMembershipRow.campaign_id
+            member = select(ReactionMembershipRow.id).where(
+                ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
+                ReactionMembershipRow.reaction_id == CalculationRow.reaction_id,
             )
-            members = members.where(CampaignRow.name == campaign)
-            waiting = waiting.where(
-                members.where(ReactionMembershipRow.reaction_id == CalculationRow.reaction_id).exists()
-            )
+            waiting = waiting.where(member.exists())
         chosen = session.scalars(waiting.order_by(CalculationRow.id).limit(limit).with_for_update(skip_locked=True))
         taken = (
             update(CalculationRow)

@@ -1,0 +1,232 @@
+"""What `db.engine` opens, what it refuses, and that readers and writers do not get into each other's way."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from chem.errors import DatabaseError
+from db.engine import open_database, reading, upgrade, writing
+from db.schema import VERSION_TABLE, schema_versions
+from db.store import add_species
+from db.tables import Base
+
+ROOT = Path(__file__).parents[2]
+
+
+def set_version(url: str, version: str) -> None:
+    engine = open_database(url)
+    with writing(engine) as session:
+        session.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = :version"), {"version": version})
+    engine.dispose()
+
+
+def test_a_new_database_has_the_newest_schema_and_opens_again(empty_url):
+    open_database(empty_url).dispose()
+    engine = open_database(empty_url, create=False)
+    with reading(engine) as session:
+        assert session.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == schema_versions()[-1]
+    engine.dispose()
+
+
+def test_the_migrations_build_exactly_the_tables_of_the_metadata(engine):
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": VERSION_TABLE, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_the_migrations_build_exactly_the_constraints_of_the_metadata(tmp_path):
+    migrated = open_database(tmp_path / "migrated.db")
+    created = create_engine("sqlite://")
+    Base.metadata.create_all(created)
+    for table in Base.metadata.tables:
+        for method in ("get_check_constraints", "get_unique_constraints", "get_foreign_keys", "get_indexes"):
+            expected, found = (
+                sorted(str(constraint) for constraint in getattr(inspect(engine), method)(table))
+                for engine in (created, migrated)
+            )
+            assert found == expected, (table, method)
+    migrated.dispose()
+    created.dispose()
+
+
+def test_an_sqlite_file_writes_ahead_checks_foreign_keys_and_waits_for_locks(tmp_path):
+    engine = open_database(tmp_path / "network.db")
+    with engine.connect() as connection:
+        pragmas = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
+        }
+    engine.dispose()
+    assert pragmas == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000, "synchronous": 1}
+
+
+def test_a_database_in_memory_lives_as_long_as_its_engine(network):
+    engine = open_database("sqlite://")
+    with writing(engine) as session:
+        add_species(session, [network.hydrogen])
+    with reading(engine) as session:
+        assert session.scalar(text("SELECT smiles FROM species")) == "[H][H]"
+    engine.dispose()
+
+
+def test_a_missing_file_is_refused_by_name_and_not_made(tmp_path):
+    path = tmp_path / "absent.db"
+    with pytest.raises(DatabaseError, match=r"absent\.db does not exist; check the path"):
+        open_database(f"sqlite:///{path}", create=False)
+    with pytest.raises(DatabaseError, match="does not exist"):
+        upgrade(path)
+    assert not path.exists()
+
+
+def test_an_empty_database_is_refused_where_it_must_exist(empty_url):
+    if empty_url.startswith("sqlite"):
+        Path(empty_url.removeprefix("sqlite:///")).touch()
+    with pytest.raises(DatabaseError, match="holds no network"):
+        open_database(empty_url, create=False)
+    with pytest.raises(DatabaseError, match="holds no network"):
+        upgrade(empty_url)
+
+
+def test_the_folder_of_a_new_file_is_made(tmp_path):
+    open_database(tmp_path / "runs" / "first" / "network.db").dispose()
+    assert (tmp_path / "runs" / "first" / "network.db").is_file()
+
+
+def test_a_path_that_cannot_be_created_is_refused_by_name(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DatabaseError, match=r"file/network\.db.*give another path"):
+        open_database(tmp_path / "file" / "network.db")
+    with pytest.raises(DatabaseError, match="is a folder; give the path of a file in it"):
+        open_database(tmp_path)
+    with pytest.raises(DatabaseError, match="/proc/network.db cannot be used"):
+        open_database("/proc/network.db")
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("a note\n" * 1000)
+    with pytest.raises(DatabaseError, match=r"notes\.txt cannot be used: file is not a database"):
+        open_database(path)
+    assert path.read_text() == "a note\n" * 1000
+
+
+def test_a_database_of_another_program_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "prefect.db"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE alembic_version (version_num TEXT)")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(DatabaseError, match=r"prefect\.db holds tables of another program.*give an empty or new"):
+        open_database(path)
+    with pytest.raises(DatabaseError, match="another program"):
+        upgrade(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.server
+def test_a_postgresql_database_of_another_program_is_refused(postgresql_server):
+    with pytest.raises(DatabaseError, match="holds no network"):
+        open_database(postgresql_server.format("postgres"), create=False)
+    engine = create_engine(postgresql_server.format("postgres").replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE flow (id int)"))
+    with pytest.raises(DatabaseError, match="another program"):
+        open_database(postgresql_server.format("postgres"))
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE flow"))
+    engine.dispose()
+
+
+def test_an_older_schema_is_refused_with_both_versions_until_it_is_upgraded(tmp_path, network):
+    from alembic import command
+
+    from db.engine import _engine, _parse
+    from db.schema import _config
+
+    path = tmp_path / "old.db"
+    engine = _engine(_parse(path), str(path))
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0001")
+    with writing(engine) as session:
+        add_species(session, [network.hydrogen])
+    engine.dispose()
+    newest = schema_versions()[-1]
+    with pytest.raises(DatabaseError, match=rf"old\.db has schema version 0001, older than .* {newest};.*cairn db upgr"):
+        open_database(path)
+    assert upgrade(path) == ("0001", newest)
+    assert upgrade(path) == (newest, newest)
+    engine = open_database(path)
+    with reading(engine) as session:
+        assert session.scalar(text("SELECT smiles FROM species_summary")) == "[H][H]"
+    engine.dispose()
+
+
+def test_a_newer_schema_is_refused_with_both_versions(database_url):
+    set_version(database_url, "9001")
+    for use in (open_database, upgrade):
+        with pytest.raises(DatabaseError, match=rf"network.* version 9001.*version {schema_versions()[-1]},.*update Cairn"):
+            use(database_url)
+
+
+def test_urls_that_cannot_be_used_are_named_without_their_password():
+    with pytest.raises(DatabaseError, match="mysql is not supported; use sqlite or postgresql") as caught:
+        open_database("mysql://me:secret@host/network")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(DatabaseError, match="is not a URL; give sqlite:///"):
+        open_database("://")
+
+
+@pytest.mark.server
+def test_a_server_that_does_not_answer_is_named_without_its_password():
+    pytest.importorskip("psycopg")
+    with pytest.raises(DatabaseError, match="cannot be used: .*check the path or URL") as caught:
+        open_database("postgresql://me:secret@localhost:1/network")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_reading_session_cannot_write_and_does_not_hinder_the_next_writer(engine, network):
+    with pytest.raises(DBAPIError, match=r"readonly|read-only"), reading(engine) as session:
+        add_species(session, [network.hydrogen])
+    with writing(engine) as session:
+        add_species(session, [network.hydrogen])
+
+
+def test_a_reader_does_not_wait_for_a_writer_and_sees_one_state(engine, network):
+    with reading(engine) as reader:
+        assert reader.scalar(text("SELECT COUNT(*) FROM species")) == 0
+        with writing(engine) as writer:
+            add_species(writer, [network.hydrogen])
+            assert reader.scalar(text("SELECT COUNT(*) FROM species")) == 0
+        assert reader.scalar(text("SELECT COUNT(*) FROM species")) == 0
+    with reading(engine) as reader:
+        assert reader.scalar(text("SELECT COUNT(*) FROM species")) == 1
+
+
+def test_a_failed_transaction_leaves_nothing_behind(engine, network, count_rows):
+    before = count_rows(engine)
+    with pytest.raises(RuntimeError, match="stop"), writing(engine) as session:
+        add_species(session, [network.hydrogen])
+        raise RuntimeError("stop")
+    assert count_rows(engine) == before
+
+
+def test_four_processes_create_one_database_together(empty_url):
+    script = "import sys; from db.engine import open_database; open_database(sys.argv[1]).dispose()"
+    workers = [
+        subprocess.Popen([sys.executable, "-c", script, empty_url], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    errors = [worker.communicate(timeout=120)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * 4, errors
+    open_database(empty_url, create=False).dispose()
