@@ -1,0 +1,174 @@
+"""`cairn query`: ask the database of a network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from db.queries import ReactionRecord, SpeciesRecord
+
+DEFAULT_DATABASE = "sqlite:///runs/cairn.db"
+
+query_app = typer.Typer(no_args_is_help=True, help="Ask the database: reactions with barriers and verdicts, species.")
+
+Database = Annotated[
+    str, typer.Option("--db", envvar="CAIRN_DATABASE", help="Database URL, sqlite:///FILE or postgresql://...")
+]
+JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
+Campaign = Annotated[str | None, typer.Option(help="Only what this campaign reached.")]
+
+
+@query_app.command("reactions")
+def reactions_command(
+    database: Database = DEFAULT_DATABASE,
+    campaign: Campaign = None,
+    verdict: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these verdicts: passed, failed, could_not_check, estimated. May be repeated."),
+    ] = None,
+    outcome: Annotated[
+        list[str] | None, typer.Option(help="Only these outcomes: intended, unintended, failed, pending. May be repeated.")
+    ] = None,
+    max_barrier: Annotated[
+        float | None, typer.Option("--max-barrier", metavar="KCAL", help="Forward barrier known and not above, kcal/mol.")
+    ] = None,
+    json_lines: JsonLines = False,
+) -> None:
+    """Reactions with barriers, verdicts and costs, lowest forward barrier first.
+
+    Barriers are electronic energies of the transition state above the two ends of its own reaction path, kcal/mol.
+
+    Example:
+
+        cairn query reactions --verdict passed --max-barrier 50
+    """
+    from chem.errors import ConfigurationError  # noqa: PLC0415
+    from chem.types import Outcome, Status  # noqa: PLC0415
+    from db.engine import open_database, reading  # noqa: PLC0415
+    from db.queries import PENDING, ReactionFilter, reactions  # noqa: PLC0415
+
+    for given, known, name in (
+        (verdict, {each.value for each in Status}, "verdict"),
+        (outcome, {*(each.value for each in Outcome), PENDING}, "outcome"),
+    ):
+        wrong = sorted(set(given or ()) - known)
+        if wrong:
+            raise ConfigurationError(f"unknown {name} {', '.join(wrong)}; known are {', '.join(sorted(known))}")
+    filters = ReactionFilter(
+        campaign=campaign,
+        verdicts=frozenset(Status(each) for each in verdict) if verdict else None,
+        outcomes=frozenset(outcome) if outcome else None,
+        highest_barrier_kcal_mol=max_barrier,
+    )
+    engine = open_database(database, create=False)
+    try:
+        with reading(engine) as session:
+            found = sorted(reactions(session, filters=filters), key=_by_barrier)
+    finally:
+        engine.dispose()
+    if json_lines:
+        for each in found:
+            print_json(reaction_record(each))
+        return
+    print_table(
+        f"{len(found)} reactions",
+        ("reaction", "forward kcal/mol", "reverse kcal/mol", "verdict", "outcome", "gradient calls", "key"),
+        [
+            (
+                f"{' + '.join(each.reactants)} -> {' + '.join(each.products)}",
+                _number(each.barrier_forward_kcal_mol),
+                _number(each.barrier_reverse_kcal_mol),
+                each.verdict,
+                each.outcome if each.failure is None else f"{each.outcome} ({each.failure.stage}: {each.failure.kind})",
+                each.gradient_calls,
+                each.key,
+            )
+            for each in found
+        ],
+        right=("forward kcal/mol", "reverse kcal/mol", "gradient calls"),
+    )
+
+
+@query_app.command("species")
+def species_command(
+    database: Database = DEFAULT_DATABASE, campaign: Campaign = None, json_lines: JsonLines = False
+) -> None:
+    """Species with their lowest energy and how many reactions they take part in.
+
+    Example:
+
+        cairn query species --json
+    """
+    from db.engine import open_database, reading  # noqa: PLC0415
+    from db.queries import species  # noqa: PLC0415
+
+    engine = open_database(database, create=False)
+    try:
+        with reading(engine) as session:
+            found = species(session, campaign=campaign)
+    finally:
+        engine.dispose()
+    if json_lines:
+        for each in found:
+            print_json(species_record(each))
+        return
+    print_table(
+        f"{len(found)} species",
+        ("SMILES", "formula", "charge", "multiplicity", "lowest energy eV", "reactions", "key"),
+        [
+            (each.smiles, each.formula, each.charge, each.multiplicity, _number(each.energy_ev, 4), each.n_reactions, each.key)
+            for each in found
+        ],
+        right=("charge", "multiplicity", "lowest energy eV", "reactions"),
+    )
+
+
+def reaction_record(record: ReactionRecord) -> dict[str, Any]:
+    """A reaction as plain JSON values."""
+    return {
+        "key": record.key,
+        "reactants": list(record.reactants),
+        "products": list(record.products),
+        "mapped_smiles": record.mapped_smiles,
+        "degeneracy": record.degeneracy,
+        "barrier_forward_kcal_mol": record.barrier_forward_kcal_mol,
+        "barrier_reverse_kcal_mol": record.barrier_reverse_kcal_mol,
+        "level": record.level,
+        "verdict": record.verdict,
+        "checks": {name.value: status.value for name, status in record.checks.items()},
+        "outcome": record.outcome,
+        "failure": (
+            {"stage": record.failure.stage.value, "kind": record.failure.kind, "message": record.failure.message}
+            if record.failure is not None
+            else None
+        ),
+        "gradient_calls": record.gradient_calls,
+        "seconds": record.seconds,
+    }
+
+
+def species_record(record: SpeciesRecord) -> dict[str, Any]:
+    """A species as plain JSON values."""
+    return {
+        "key": record.key,
+        "smiles": record.smiles,
+        "formula": record.formula,
+        "charge": record.charge,
+        "multiplicity": record.multiplicity,
+        "energy_ev": record.energy_ev,
+        "level": record.level,
+        "n_reactions": record.n_reactions,
+    }
+
+
+def _by_barrier(record: ReactionRecord) -> tuple[bool, float, str]:
+    barrier = record.barrier_forward_kcal_mol
+    return barrier is None, barrier if barrier is not None else 0.0, record.key
+
+
+def _number(value: float | None, digits: int = 1) -> str | None:
+    return None if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,135 @@
+"""`cairn ts`: the transition state between one reactant and one product."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from chem.types import Geometry, SearchResult
+
+
+def ts_command(
+    reactant: Annotated[Path, typer.Argument(help="Reactant side, XYZ; several molecules may lie in one file.")],
+    product: Annotated[Path, typer.Argument(help="Product side, XYZ, the same atoms in the same order.")],
+    charge: Annotated[int, typer.Option(help="Total charge.")] = 0,
+    multiplicity: Annotated[int, typer.Option(min=1, help="Spin multiplicity 2S+1.")] = 1,
+    level: Annotated[str, typer.Option(help="Level of theory: gfn2 or gfn1.")] = "gfn2",
+    budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 3000,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the transition state, XYZ.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Find and verify the transition state between a reactant and a product given in one atom order.
+
+    Guesses are refined with Sella; the saddle point is checked by its frequencies and by following the reaction path to both
+    ends. The outcome is `intended`, `unintended` (a real transition state of another reaction) or `failed`, with the reason.
+
+    Example:
+
+        cairn ts reactant.xyz product.xyz -o ts.xyz --json
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are too small for more; before numerical libraries load
+    from rich.console import Console  # noqa: PLC0415
+
+    from chem.generator import EndPoints  # noqa: PLC0415
+    from chem.guess import ClassicalGenerator  # noqa: PLC0415
+    from chem.potential import resolve_level  # noqa: PLC0415
+    from chem.search import SearchSettings, search_transition_state  # noqa: PLC0415
+    from chem.xyz import read_xyz, write_xyz  # noqa: PLC0415
+
+    theory = resolve_level(level)
+    ends = EndPoints(
+        reactant=read_xyz(reactant, charge=charge, multiplicity=multiplicity),
+        product=read_xyz(product, charge=charge, multiplicity=multiplicity),
+    )
+    if output is not None and not output.resolve().parent.is_dir():
+        raise typer.BadParameter(f"the folder of {output} does not exist", param_hint="--output")
+    with Console(stderr=True).status(f"searching at {theory.method}, at most {budget} gradient calls"):
+        candidates = ClassicalGenerator().generate([ends])[0]
+        result = search_transition_state(ends, candidates, theory, SearchSettings(budget_gradient_calls=budget))
+    record = search_record(result)
+    state = result.best.transition_state
+    if output is not None and state is not None:
+        comment = f"outcome={result.outcome} energy_ev={state.energy_ev:.6f} level={theory.key}"
+        write_xyz(output, state.geometry, comment)
+    if json_lines:
+        print_json(record)
+        return
+    _print(record, result)
+    if output is not None:
+        typer.echo(f"transition state written to {output}" if state is not None else f"no geometry to write to {output}")
+
+
+def search_record(result: SearchResult) -> dict[str, Any]:
+    """The result of a search as plain JSON values, units in the names."""
+    from chem.units import kcal_mol  # noqa: PLC0415
+
+    best = result.best
+    state = best.transition_state
+    barrier = state.barrier if state is not None else None
+    return {
+        "outcome": result.outcome.value,
+        "verdict": state.verdict.status.value if state is not None else None,
+        "checks": {check.name.value: check.status.value for check in state.verdict.checks} if state is not None else {},
+        "evidence": {check.name.value: dict(check.evidence) for check in state.verdict.checks} if state else {},
+        "barrier_forward_kcal_mol": kcal_mol(barrier.forward_ev) if barrier is not None else None,
+        "barrier_reverse_kcal_mol": kcal_mol(barrier.reverse_ev) if barrier is not None else None,
+        "imaginary_frequencies_cm1": list(state.imaginary_frequencies_cm1) if state is not None else [],
+        "gradient_calls": result.gradient_calls,
+        "seconds": result.seconds,
+        "level": {
+            "name": result.level.name,
+            "method": result.level.method,
+            "program": result.level.program,
+            "version": result.level.version,
+        },
+        "failure": (
+            {"stage": best.failure.stage.value, "kind": best.failure.kind, "message": best.failure.message}
+            if best.failure is not None
+            else None
+        ),
+        "attempts": [
+            {
+                "start": attempt.start,
+                "outcome": attempt.outcome.value,
+                "gradient_calls": attempt.gradient_calls,
+                "seconds": attempt.seconds,
+                "failure": attempt.failure.message if attempt.failure is not None else None,
+            }
+            for attempt in result.attempts
+        ],
+        "ts": _plain_geometry(state.geometry) if state is not None else None,
+    }
+
+
+def _plain_geometry(geometry: Geometry) -> dict[str, Any]:
+    return {"symbols": list(geometry.symbols), "positions": geometry.positions.tolist()}
+
+
+def _print(record: dict[str, Any], result: SearchResult) -> None:
+    rows: list[tuple[str, object]] = [("outcome", record["outcome"])]
+    if record["failure"] is not None:
+        rows.append(("reason", f"{record['failure']['stage']}: {record['failure']['message']}"))
+    for name in ("forward", "reverse"):
+        value = record[f"barrier_{name}_kcal_mol"]
+        if value is not None:
+            rows.append((f"barrier {name}, kcal/mol", f"{value:.1f} ({record['verdict']})"))
+    modes = record["imaginary_frequencies_cm1"]
+    if modes:
+        rows.append(("imaginary modes, cm-1", " ".join(f"{mode:.0f}" for mode in modes)))
+    rows.extend((name.replace("_", " "), status) for name, status in record["checks"].items())
+    rows.append(("gradient calls", record["gradient_calls"]))
+    rows.append(("seconds", f"{record['seconds']:.1f}"))
+    level = result.level
+    print_table(f"{level.method} ({level.program} {level.version})", ("", ""), rows)
+    print_table(
+        "attempts",
+        ("start", "outcome", "gradient calls", "reason"),
+        [(each["start"], each["outcome"], each["gradient_calls"], each["failure"]) for each in record["attempts"]],
+        right=("gradient calls",),
+    )

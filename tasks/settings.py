@@ -1,0 +1,120 @@
+"""Settings of an exploration: typed, from a YAML file and the environment, unknown keys refused.
+
+Precedence: what is given on the command line, then environment variables (`CAIRN_LEVEL=...`, nested keys with two underscores:
+`CAIRN_SEARCH__BUDGET_GRADIENT_CALLS=...`), then the YAML file, then the defaults below.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from chem.endpoints import EndPointSettings
+from chem.enumeration import EnumerationRules
+from chem.errors import ConfigurationError
+from chem.search import SearchSettings
+from tasks.workers import WorkerLimits
+
+PREFIX = "CAIRN_"
+
+
+class ExploreSettings(BaseSettings):
+    """Everything that decides what an exploration does; see configs/explore.yaml for each key."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    seeds: tuple[str, ...] = ("O=CCCOO",)
+    depth: int = Field(default=1, ge=1)
+    database: str = "sqlite:///runs/cairn.db"
+    report: Path | None = None
+    level: str = "gfn2"
+    seed: int = Field(default=2026, ge=0)
+    generator: Literal["classical"] = "classical"
+    candidates: int = Field(default=2, ge=1)
+    verify: Literal["all", "triage", "none"] = "all"
+    max_barrier_kcal_mol: float | None = Field(default=None, gt=0)
+    maximum_pairs: int = Field(default=0, ge=0)
+    maximum_pair_atoms: int = Field(default=16, ge=2)
+    enumeration: EnumerationRules = EnumerationRules()
+    end_points: EndPointSettings = EndPointSettings()
+    search: SearchSettings = SearchSettings()
+    workers: WorkerLimits = WorkerLimits()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Given values and the environment; `load_settings` puts the file below them."""
+        return init_settings, env_settings
+
+
+def load_settings(path: Path | None = None, **given: Any) -> ExploreSettings:
+    """Settings from a file, the environment and given values, the later over the earlier.
+
+    Args:
+        path: YAML file; None for none.
+        given: Values of top-level keys that win over everything.
+
+    Raises:
+        ConfigurationError: The file is missing or no mapping, a key is unknown, or a value is out of range.
+    """
+    source = "the settings" if path is None else str(path)
+    _check_environment()
+    below = _read_yaml(path) if path is not None else {}
+    try:
+        from_environment = ExploreSettings().model_dump(mode="python", exclude_unset=True)
+        return ExploreSettings(**_merge(_merge(below, from_environment), given))
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, each['loc']))}: {_explain(each['type'], each['msg'])}" for each in error.errors()
+        )
+        raise ConfigurationError(f"in {source} or the environment: {problems}") from None
+
+
+def _explain(kind: str, message: str) -> str:
+    if kind in {"unexpected_keyword_argument", "extra_forbidden"}:
+        return "unknown key; configs/explore.yaml lists every key"
+    return message.removeprefix("Value error, ")
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path} is not valid YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path} must hold keys and values, not a {type(content).__name__}")
+    return content
+
+
+def _check_environment() -> None:
+    known = set(ExploreSettings.model_fields)
+    for name in os.environ:
+        if name.startswith(PREFIX):
+            key = name.removeprefix(PREFIX).split("__")[0].lower()
+            if key not in known:
+                raise ConfigurationError(
+                    f"environment variable {name} names no setting; known are {', '.join(sorted(known))}"
+                )
