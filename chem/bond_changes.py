@@ -1,8 +1,8 @@
 """Changes of a bond-electron matrix, and the valence rules that say which of them leave molecules.
 
-The matrix of Dugundji and Ugi (10.1007/BFb0051317) is kept sparsely: the order of each bond, and for each atom its *shortage*, the
-bonds missing to its next neutral valence. A shortage of +1 means an anion, a cation or a radical, +2 a carbene, -1 a lone pair
-given away, hence a positive charge.
+The matrix of Dugundji and Ugi (10.1007/BFb0051317) is kept sparsely: the order of each bond, and for each atom its
+*shortage*, the bonds missing to its next neutral valence. A shortage of +1 means an anion, a cation or a radical, +2 a
+carbene, -1 a lone pair given away, hence a positive charge.
 """
 
 from __future__ import annotations

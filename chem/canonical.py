@@ -1,8 +1,9 @@
 """Canonical form and symmetry of small coloured graphs.
 
-Identity in Cairn must survive the next version of every dependency, since keys are stored for years; so the canonical form is
-defined here rather than taken from a library whose canonical order may change between releases: it is the lexicographically
-smallest certificate over the individualisation-refinement tree (McKay and Piperno, 10.1016/j.jsc.2013.09.003).
+Identity in Cairn must survive the next version of every dependency, since keys are stored for years; so the canonical
+form is defined here rather than taken from a library whose canonical order may change between releases: it is the
+lexicographically smallest certificate over the individualisation-refinement tree (McKay and Piperno,
+10.1016/j.jsc.2013.09.003).
 Hydrogens on heavy atoms are folded into the colour of their neighbour first, which makes molecules small graphs.
 """
 

@@ -59,8 +59,8 @@ class EnumerationRules:
 def enumerate_reactions(reactant: MolecularGraph, rules: EnumerationRules) -> list[Reaction]:
     """All elementary reactions of one reacting system, one for each inequivalent atom map, sorted by key.
 
-    Fragments that take no part are kept on both sides. A stereo element is kept where no bond of its atoms changes and is
-    unspecified where one does.
+    Fragments that take no part are kept on both sides. A stereo element is kept where no bond of its atoms changes and
+    is unspecified where one does.
 
     Args:
         reactant: One molecule, or several as one graph: a reacting system.

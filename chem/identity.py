@@ -1,8 +1,9 @@
 """Identity of species and reactions: keys that depend on neither atom order, direction nor resonance form.
 
-A species key reads `formula-constitution[-qCHARGE][-mMULTIPLICITY][-sSTEREO]`; a reaction key `rx-mapping[-sSTEREO]`.
-Constitution and mapping are digests of canonical certificates (`chem.canonical`); the stereo layer is the digest of the same
-graph with CIP labels as colours, absent where nothing is specified.
+A species key reads `formula-constitution[-qCHARGE][-mMULTIPLICITY][-sSTEREO]`, a reaction key
+`rx-mapping[-qCHARGE][-mMULTIPLICITY][-sSTEREO]`. Constitution and mapping are digests of canonical certificates
+(`chem.canonical`); the stereo layer is the digest of the same graph with CIP labels as colours, absent where nothing is
+specified.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def mapping_form(reactant: MolecularGraph, product: MolecularGraph) -> Canonical
 
 
 def check_balanced(reactant: MolecularGraph, product: MolecularGraph) -> None:
-    """Raise `UnbalancedReactionError` unless both sides hold the same atoms in one order, charge and multiplicity."""
+    """Raise `UnbalancedReactionError` unless both sides hold the same atoms in one order, charge and spin."""
     if reactant.numbers != product.numbers:
         raise UnbalancedReactionError(
             f"reactants {hill_formula(reactant.numbers)} and products {hill_formula(product.numbers)} must hold the"
@@ -114,8 +115,8 @@ def check_balanced(reactant: MolecularGraph, product: MolecularGraph) -> None:
 def reaction_key(reactant: MolecularGraph, product: MolecularGraph) -> str:
     """Key of an atom-mapped reaction, independent of atom order and direction.
 
-    Two atom maps of one pair of sides share a key exactly when symmetry makes them equal. Stereo layers count where they are
-    specified.
+    Two atom maps of one pair of sides share a key exactly when symmetry makes them equal. Stereo layers count where
+    they are specified.
 
     Raises:
         UnbalancedReactionError: The sides hold different atoms, charge or multiplicity.

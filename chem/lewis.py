@@ -1,8 +1,8 @@
 """Lewis structures of a molecular graph: bond orders, formal charges, unpaired electrons.
 
-A structure is derived from connectivity, charge and multiplicity alone, in canonical atom order, so that it never depends on
-how a molecule was written. Neutral closed-shell molecules without rings of alternating bonds follow at once from the standard
-valences; everything else is an integer program over the states that each atom may take.
+A structure is derived from connectivity, charge and multiplicity alone, in canonical atom order, so that it never
+depends on how a molecule was written. Neutral closed-shell molecules follow at once from the standard valences;
+everything else is an integer program over the states that each atom may take.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import islice
 
 import numpy as np
+from ase.data import chemical_symbols
 from scipy.optimize import LinearConstraint, milp
 from scipy.sparse import lil_matrix
 
@@ -32,7 +33,8 @@ ELECTRONEGATIVITY = {
 STANDARD_VALENCE = {1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17: 1, 34: 2, 35: 1, 53: 1}
 
 # Costs of the integer program; only their order matters. A carbene (sextet) is cheaper than a pair of charges, so that
-# hydroxycarbene stays one, and a pair of charges joined by a triple bond to terminal carbon is cheaper than a carbene: carbon monoxide, isocyanides.
+# hydroxycarbene stays one, and a pair of charges joined by a triple bond to terminal carbon is cheaper than a carbene:
+# carbon monoxide, isocyanides.
 _CHARGE, _HOLE, _NITRENE_HOLE, _RADICAL, _UNCOUPLED, _TERMINAL_TRIPLE, _EXPANDED = 10.0, 9.0, 12.0, 8.0, 6.0, -3.0, 1.0
 
 
@@ -243,11 +245,11 @@ def _solve(graph: MolecularGraph) -> LewisStructure:
         options={"mip_rel_gap": 0.0},
     )
     if solution.x is None:
-        symbols = " ".join(str(number) for number in graph.numbers)
+        symbols = " ".join(chemical_symbols[number] for number in graph.numbers)
         raise CalculationError(
             "lewis",
-            f"no Lewis structure for charge {graph.charge}, multiplicity {graph.multiplicity}: atomic numbers {symbols},"
-            f" bonds {bonds}",
+            f"no Lewis structure for charge {graph.charge}, multiplicity {graph.multiplicity}:"
+            f" atoms {symbols}, bonds {bonds}",
         )
     values = np.rint(solution.x).astype(int)
     chosen = [

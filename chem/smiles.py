@@ -60,7 +60,7 @@ def parse_smiles(smiles: str, multiplicity: int | None = None) -> MolecularGraph
 
 def _read(smiles: str) -> Chem.Mol:
     parameters = Chem.SmilesParserParams()
-    parameters.removeHs = False
+    parameters.removeHs = False  # type: ignore[assignment]  # RDKit's stubs take the property for its class
     with rdBase.BlockLogs():
         try:
             molecule = Chem.MolFromSmiles(smiles.strip(), parameters)

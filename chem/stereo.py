@@ -1,8 +1,8 @@
 """The stereo layer: tetrahedral centres and double bonds, from SMILES and from 3D, and its canonical labels.
 
-On a graph, a centre is (atom, sign): the sign of the triple product of the vectors to its three lowest-numbered neighbours, seen
-in ascending order; a double bond is (i, j, sign): +1 when the lowest-numbered further neighbours of i and j are on one side.
-What is not listed is unspecified.
+On a graph, a centre is (atom, sign): the sign of the triple product of the vectors to its three lowest-numbered
+neighbours, in ascending order; a double bond is (i, j, sign): +1 when the lowest-numbered further neighbours of i and j
+are on one side. What is not listed is unspecified.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _FLATNESS = 0.15  # triple product of unit vectors under which a centre counts a
 def chiral_sign(atom: Chem.Atom) -> int:
     """Handedness of an RDKit atom with explicit hydrogens: +1, -1, or 0 where unspecified.
 
-    RDKit's tag refers to the order of the bonds: counter-clockwise means that, seen from the first neighbour, the others run
-    counter-clockwise.
+    RDKit's tag refers to the order of the bonds: counter-clockwise means that, seen from the first neighbour, the
+    others run counter-clockwise.
     """
     tag = _TAGS.get(atom.GetChiralTag(), 0)
     if not tag:
