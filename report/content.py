@@ -150,7 +150,8 @@ class ReactionEntry:
     @property
     def state(self) -> State:
         """The verdict of the barrier where there is one, else why there is none."""
-        if self.verdict is not None and (self.has_barrier or self.outcome is not Outcome.UNINTENDED):
+        own_saddle = self.transition_state is not None and self.outcome is not Outcome.UNINTENDED
+        if self.verdict is not None and (self.has_barrier or own_saddle):
             return _STATE_OF_VERDICT[self.verdict]
         if self.outcome is Outcome.UNINTENDED:
             return State.UNINTENDED

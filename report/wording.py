@@ -1,0 +1,118 @@
+"""How numbers and states are worded for people, in the page and in the terminal alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from chem.types import CheckName, Outcome, Stage, Status
+from report.content import State
+
+STATE_LABELS: dict[State, str] = {
+    State.PASSED: "passed",
+    State.COULD_NOT_CHECK: "could not check",
+    State.ESTIMATED: "estimated",
+    State.CHECK_FAILED: "check failed",
+    State.UNINTENDED: "led elsewhere",
+    State.NO_TRANSITION_STATE: "no transition state",
+    State.NOT_SEARCHED: "not searched",
+}
+STATE_GLYPHS: dict[State, str] = {
+    State.PASSED: "✓",
+    State.COULD_NOT_CHECK: "?",
+    State.ESTIMATED: "≈",
+    State.CHECK_FAILED: "✕",  # noqa: RUF001
+    State.UNINTENDED: "↷",
+    State.NO_TRANSITION_STATE: "∅",
+    State.NOT_SEARCHED: "○",
+}
+STATE_MEANINGS: dict[State, str] = {
+    State.PASSED: "every check of the transition state passed",
+    State.COULD_NOT_CHECK: "a check could not be carried out; none failed",
+    State.ESTIMATED: "no check was run: a guess, not a result",
+    State.CHECK_FAILED: "a check failed; do not use this barrier",
+    State.UNINTENDED: "the search ended in the transition state of another reaction",
+    State.NO_TRANSITION_STATE: "no transition state was found",
+    State.NOT_SEARCHED: "enumerated only",
+}
+CHECK_LABELS: dict[str, str] = {
+    CheckName.ONE_IMAGINARY_MODE: "Exactly one imaginary mode",
+    CheckName.MODE_MOVES_CHANGING_BONDS: "The mode moves the changing bonds",
+    CheckName.IRC_ENDS_MATCH: "The IRC ends match the reaction",
+    CheckName.ENERGIES_ORDERED: "The transition state lies above both ends",
+}
+STATE_OF_STATUS: dict[str, State] = {
+    Status.PASSED: State.PASSED,
+    Status.FAILED: State.CHECK_FAILED,
+    Status.COULD_NOT_CHECK: State.COULD_NOT_CHECK,
+    Status.ESTIMATED: State.ESTIMATED,
+}
+OUTCOME_LABELS: dict[Outcome, str] = {
+    Outcome.INTENDED: "intended",
+    Outcome.UNINTENDED: "led elsewhere",
+    Outcome.FAILED: "failed",
+}
+STAGE_LABELS: dict[str, str] = {
+    Stage.ENUMERATE: "Enumeration",
+    Stage.PREPARE: "End points",
+    Stage.GENERATE: "Candidates",
+    Stage.SADDLE: "Saddle search",
+    Stage.FREQUENCIES: "Frequencies",
+    Stage.IRC: "IRC",
+    Stage.INFRASTRUCTURE: "Infrastructure",
+}
+
+
+def energy(value: float | None) -> str:
+    """An energy in kcal/mol to one decimal, without its unit; a dash when unknown."""
+    if value is None:
+        return "–"  # noqa: RUF001
+    text = f"{value:.1f}"
+    return "0.0" if text == "-0.0" else text.replace("-", "−")  # noqa: RUF001
+
+
+def count(value: int) -> str:
+    """A count with narrow spaces between the thousands."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def duration(seconds: float) -> str:
+    """A wall time in the two largest fitting units."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+def stage_label(stage: str) -> str:
+    """The name of a stage; stages that are not in `chem.types.Stage` speak for themselves."""
+    return STAGE_LABELS.get(stage, stage.replace("_", " ").capitalize())
+
+
+def value_text(value: Any) -> str:
+    """A plain JSON value as short text: floats to six significant digits, the rest as JSON."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(entry, float | int | str) for entry in value):
+        return ", ".join(value_text(entry) for entry in value) or "none"
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as (dotted name, text) pairs."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value_text(value)
