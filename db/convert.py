@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,8 @@ def graph_values(graph: MolecularGraph) -> Values:
         "bonds": [list(pair) for pair in sorted(graph.bonds)],
         "charge": graph.charge,
         "multiplicity": graph.multiplicity,
+        "tetrahedral": [list(centre) for centre in sorted(graph.tetrahedral)],
+        "double_bonds": [list(bond) for bond in sorted(graph.double_bonds)],
     }
 
 
@@ -94,6 +97,8 @@ def to_graph(values: Mapping[str, Any]) -> MolecularGraph:
         bonds=frozenset((i, j) for i, j in values["bonds"]),
         charge=values["charge"],
         multiplicity=values["multiplicity"],
+        tetrahedral=frozenset((atom, sign) for atom, sign in values["tetrahedral"]),
+        double_bonds=frozenset((i, j, sign) for i, j, sign in values["double_bonds"]),
     )
 
 
@@ -181,12 +186,15 @@ def to_reaction(row: ReactionRow, species: Iterable[tuple[Side, int, Species]]) 
 def runs_backwards(reaction: Reaction, stored: Reaction) -> bool:
     """Whether `reaction` is written against the direction in which the same key is `stored`.
 
-    The species of the sides decide. Where both sides hold the same species, the graphs do if they are in the stored
-    atom order; else the two directions are one and the answer is no.
+    The species of the sides decide, or up to mirror image where only that tells them apart. Where both sides hold the
+    same species, the graphs do if they are in the stored atom order; else the two directions are one: no.
     """
-    own = Counter(one.key for one in reaction.reactants)
-    if own != Counter(one.key for one in reaction.products):
-        return own != Counter(one.key for one in stored.reactants)
+    for identity in (attrgetter("key"), attrgetter("energy_key")):
+        side = Counter(map(identity, reaction.reactants))
+        same = side == Counter(map(identity, stored.reactants))
+        opposite = side == Counter(map(identity, stored.products))
+        if same != opposite:
+            return opposite
     return (
         reaction.reactant_graph == stored.product_graph
         and reaction.product_graph == stored.reactant_graph

@@ -161,7 +161,7 @@ def record_search(
         if reaction is None and attempt.outcome is Outcome.INTENDED:
             reaction = stored[claimed.subject_key]
         filed[position] = _Filed(
-            key=sha256("search", claimed.id, position),
+            key=f"search {claimed.id} attempt {position:04}",
             state=attempt.transition_state,
             reaction_id=None if reaction is None else reaction_ids[reaction.key],
             calculation_id=claimed.id,
@@ -195,7 +195,7 @@ def add_estimates(session: Session, estimates: Iterable[Estimate]) -> None:
         place = (entry.reaction_key, geometry_hash(state.geometry), level.key, level.program, level.version)
         filed.append(
             _Filed(
-                key=sha256("estimate", *place),
+                key=f"estimate {sha256(*place)}",
                 state=state,
                 reaction_id=reaction_ids[entry.reaction_key],
                 error_ev=entry.error_ev,

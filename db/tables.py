@@ -42,7 +42,7 @@ class Side(StrEnum):
 
 
 class SpeciesRow(Base):
-    """A species; `energy_key` is shared by enantiomers, `graph` is JSON: numbers, bonds, charge, multiplicity."""
+    """A species; `energy_key` is shared by enantiomers, `graph` holds the fields of `chem.graph.MolecularGraph`."""
 
     __tablename__ = "species"
     id: Mapped[Identifier]
@@ -223,7 +223,7 @@ class TransitionStateRow(Base):
         CheckConstraint("verdict IN ('passed', 'failed', 'could_not_check', 'estimated')", name="verdict"),
     )
     id: Mapped[Identifier]
-    key: Mapped[str] = mapped_column(unique=True)  # SHA-256 over where it was found, geometry and level
+    key: Mapped[str] = mapped_column(unique=True)  # the search and attempt that found it, or a digest of the estimate
     reaction_id: Mapped[int | None] = mapped_column(ForeignKey("reaction.id"), index=True)
     calculation_id: Mapped[int | None] = mapped_column(ForeignKey("calculation.id"), index=True)
     level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -138,14 +137,13 @@ def _graph(numbers: tuple[int, ...], bonds: set[tuple[int, int]]) -> MolecularGr
     return MolecularGraph(numbers=numbers, bonds=frozenset(bonds))
 
 
-@dataclass(frozen=True)
 class Network:
     """Formaldehyde, hydroxymethylene and what they fall into; keys are made up, graphs are real."""
 
-    formaldehyde: Species = _molecule("C=O", (6, 8, 1, 1), {(0, 1), (0, 2), (0, 3)})
-    hydroxymethylene: Species = _molecule("[CH]O", (6, 8, 1, 1), {(0, 1), (0, 2), (1, 3)})
-    carbon_monoxide: Species = _molecule("[C-]#[O+]", (6, 8), {(0, 1)})
-    hydrogen: Species = _molecule("[H][H]", (1, 1), {(0, 1)})
+    formaldehyde = _molecule("C=O", (6, 8, 1, 1), {(0, 1), (0, 2), (0, 3)})
+    hydroxymethylene = _molecule("[CH]O", (6, 8, 1, 1), {(0, 1), (0, 2), (1, 3)})
+    carbon_monoxide = _molecule("[C-]#[O+]", (6, 8), {(0, 1)})
+    hydrogen = _molecule("[H][H]", (1, 1), {(0, 1)})
 
     @property
     def shift(self) -> Reaction:
@@ -294,7 +292,8 @@ def count_rows():
     def counts(engine) -> dict[str, int]:
         with reading(engine) as session:
             return {
-                name: session.execute(text(f"SELECT COUNT(*) FROM {name}")).scalar_one() for name in Base.metadata.tables
+                name: session.execute(text(f"SELECT COUNT(*) FROM {name}")).scalar_one()
+                for name in Base.metadata.tables
             }
 
     return counts

@@ -1,0 +1,204 @@
+"""Writing the network: what is written twice is there once, and the first direction stays."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from chem.errors import ConfigurationError
+from chem.types import Action, Decision, TSCandidate
+from db.campaigns import (
+    Audit,
+    add_audits,
+    add_campaign,
+    add_reaction_members,
+    add_species_members,
+    finish_audit,
+    load_decisions,
+    mark_expanded,
+    reaction_members,
+    record_decisions,
+    unexpanded_species,
+)
+from db.engine import reading, writing
+from db.load import known_reactions, load_candidates, load_reactions, load_species
+from db.results import Estimate, add_estimates
+from db.store import add_candidates, add_model_version, add_reactions
+from db.tables import AuditRow, ModelVersionRow, ReactionRow
+from db.work import CalculationKind, enqueue
+
+
+def candidates(network):
+    return {
+        "shift": [
+            TSCandidate(geometry=network.geometry(seed), generator="classical", reaction_key="shift", confidence=0.5)
+            for seed in range(3)
+        ]
+    }
+
+
+def write_everything(session, network, gfn2):
+    add_reactions(session, network.reactions, {"shift": "mapped>>smiles"})
+    add_candidates(session, candidates(network))
+    add_estimates(
+        session, [Estimate(reaction_key="decay", transition_state=network.transition_state(status=None), error_ev=0.2)]
+    )
+    add_campaign(session, name="first", settings={"rounds": 2}, seed=2**40, rules_hash="rules")
+    add_species_members(session, "first", [network.formaldehyde.key], round_number=0)
+    add_reaction_members(session, "first", ["shift", "decay"], round_number=0)
+    mark_expanded(session, "first", [network.formaldehyde.key], rules_hash="rules")
+    decision = Decision(action=Action.ACCEPT, reasons=("confident",))
+    record_decisions(session, "first", {"shift": decision}, round_number=0)
+    add_audits(
+        session, "first", [Audit(reaction_key="shift", confidence=0.9, estimated_forward_ev=1.5)], round_number=0
+    )
+    enqueue(session, kind=CalculationKind.SEARCH, reaction_keys=["shift", "decay"], level_key=gfn2.key)
+    add_model_version(session, name="generator", checkpoint_hash="abc", metrics={"rmsd_angstrom": 0.2}, active=True)
+
+
+def test_everything_written_twice_is_there_once(engine, network, gfn2, count_rows):
+    with writing(engine) as session:
+        write_everything(session, network, gfn2)
+    once = count_rows(engine)
+    assert once["species"] == 4
+    assert once["reaction_species"] == 10
+    assert once["barrier"] == 1
+    with writing(engine) as session:
+        write_everything(session, network, gfn2)
+        write_everything(session, network, gfn2)
+    assert count_rows(engine) == once
+
+
+def test_a_reaction_that_comes_the_other_way_round_stays_as_first_stored(engine, network, backwards, count_rows):
+    with writing(engine) as session:
+        add_reactions(session, [network.dissociation])
+    once = count_rows(engine)
+    with writing(engine) as session:
+        add_reactions(session, [backwards(network.dissociation), network.dissociation])
+    assert count_rows(engine) == once
+    with reading(engine) as session:
+        stored = load_reactions(session, ["dissociation"])["dissociation"]
+    assert [species.smiles for species in stored.reactants] == ["C=O"]
+    assert stored.product_graph == network.dissociation.product_graph
+
+
+def test_the_first_of_two_directions_in_one_call_counts(engine, network, backwards):
+    with writing(engine) as session:
+        add_reactions(session, [backwards(network.shift), network.shift])
+    with reading(engine) as session:
+        assert [one.smiles for one in load_reactions(session, ["shift"])["shift"].reactants] == ["[CH]O"]
+
+
+def test_thousands_of_reactions_are_written_in_a_few_statements(engine, network):
+    from dataclasses import replace
+
+    from sqlalchemy import event
+
+    statements = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    many = [replace(network.shift, key=f"shift {number}") for number in range(5000)]
+    with writing(engine) as session:
+        assert len(add_reactions(session, many)) == 5000
+    assert len(statements) < 60
+
+
+def test_unknown_keys_are_left_out_of_what_is_loaded(engine, network):
+    with writing(engine) as session:
+        add_reactions(session, [network.shift])
+    with reading(engine) as session:
+        assert known_reactions(session, ["shift", "unheard of"]) == {"shift"}
+        assert set(load_reactions(session, ["shift", "unheard of"])) == {"shift"}
+        assert set(load_species(session, [network.formaldehyde.key, "x"])) == {network.formaldehyde.key}
+
+
+def test_candidates_come_back_best_first_with_their_origin(engine, network):
+    with writing(engine) as session:
+        add_reactions(session, [network.shift])
+        assert add_candidates(session, candidates(network)) == 3
+        assert add_candidates(session, candidates(network)) == 0
+    with reading(engine) as session:
+        stored = load_candidates(session, ["shift", "decay"])
+    assert list(stored) == ["shift"]
+    for one, given in zip(stored["shift"], candidates(network)["shift"], strict=True):
+        assert one.geometry.positions.tobytes() == given.geometry.positions.tobytes()
+        assert (one.generator, one.confidence, one.reaction_key) == ("classical", 0.5, "shift")
+
+
+def test_work_for_a_reaction_that_is_not_stored_is_a_mistake_with_a_name(engine, network):
+    with writing(engine) as session, pytest.raises(ValueError, match="not stored, such as shift; call add_reactions"):
+        add_candidates(session, candidates(network))
+
+
+def test_a_species_counts_as_expanded_only_for_the_rules_it_was_expanded_with(engine, network):
+    keys = [network.formaldehyde.key, network.hydrogen.key]
+    with writing(engine) as session:
+        add_reactions(session, network.reactions)
+        add_campaign(session, name="first", settings={}, seed=0, rules_hash="rules")
+        assert add_species_members(session, "first", keys, round_number=0) == 2
+        assert add_species_members(session, "first", keys, round_number=1) == 0
+        mark_expanded(session, "first", keys[:1], rules_hash="rules")
+    with reading(engine) as session:
+        assert [one.smiles for one in unexpanded_species(session, "first", rules_hash="rules")] == ["[H][H]"]
+        assert len(unexpanded_species(session, "first", rules_hash="wider rules")) == 2
+
+
+def test_a_campaign_goes_on_only_with_the_settings_it_was_started_with(engine):
+    with writing(engine) as session:
+        first = add_campaign(session, name="first", settings={"rounds": 2}, seed=1, rules_hash="a")
+        assert add_campaign(session, name="first", settings={"rounds": 2}, seed=1, rules_hash="a") == first
+        with pytest.raises(
+            ConfigurationError, match=r"'first' was started .* rounds was 2 and is 3; seed was 1 and is 2"
+        ):
+            add_campaign(session, name="first", settings={"rounds": 3}, seed=2, rules_hash="a")
+
+
+def test_an_unknown_campaign_is_named_with_those_there_are(engine):
+    with writing(engine) as session:
+        add_campaign(session, name="first", settings={}, seed=0, rules_hash="")
+    with reading(engine) as session, pytest.raises(ConfigurationError, match=r"no campaign 'frist'.*it holds: first"):
+        reaction_members(session, "frist")
+
+
+def test_a_later_decision_replaces_the_earlier_one_and_the_first_round_stays(engine, network):
+    with writing(engine) as session:
+        add_reactions(session, network.reactions)
+        add_campaign(session, name="first", settings={}, seed=0, rules_hash="")
+        for number, action in enumerate((Action.REFINE, Action.ACCEPT)):
+            decision = Decision(action=action, reasons=(f"round {number}",))
+            record_decisions(session, "first", {"shift": decision}, round_number=number)
+    with reading(engine) as session:
+        assert load_decisions(session, "first") == {"shift": Decision(action=Action.ACCEPT, reasons=("round 1",))}
+        assert reaction_members(session, "first") == {"shift": 0}
+
+
+def test_an_audit_keeps_what_was_trusted_beside_what_was_verified(engine, network):
+    with writing(engine) as session:
+        add_reactions(session, [network.shift])
+        add_campaign(session, name="first", settings={}, seed=0, rules_hash="")
+        add_audits(session, "first", [Audit(reaction_key="shift", estimated_forward_ev=1.5)], round_number=1)
+        finish_audit(session, "first", "shift", verified_forward_ev=1.25)
+    with reading(engine) as session:
+        row = session.scalars(select(AuditRow)).one()
+        assert (row.estimated_forward_ev, row.verified_forward_ev, row.round) == (1.5, 1.25, 1)
+        assert row.verified_at.utcoffset().total_seconds() == 0
+
+
+def test_one_version_of_a_model_is_active(engine):
+    with writing(engine) as session:
+        for checkpoint in ("first", "second"):
+            add_model_version(session, name="generator", checkpoint_hash=checkpoint, metrics={}, active=True)
+        add_model_version(session, name="confidence", checkpoint_hash="other", metrics={}, active=True)
+    with reading(engine) as session:
+        active = select(ModelVersionRow.checkpoint_hash).where(ModelVersionRow.active)
+        assert set(session.scalars(active)) == {"second", "other"}
+
+
+def test_moments_are_stored_in_utc(engine, network):
+    from datetime import UTC, datetime, timedelta
+
+    with writing(engine) as session:
+        add_reactions(session, [network.shift])
+    with reading(engine) as session:
+        created = session.scalars(select(ReactionRow.created_at)).one()
+    assert created.tzinfo is UTC
+    assert abs(datetime.now(UTC) - created) < timedelta(minutes=1)
