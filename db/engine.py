@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +46,7 @@ def open_database(url: str | Path, *, create: bool = True) -> Engine:
         if schema.state is SchemaState.EMPTY and create:
             schema = _migrate(engine, name, when=SchemaState.EMPTY)
         _refuse_other_schemas(schema, name)
-        _set_write_ahead_log(engine)
+        _set_write_ahead_log(engine, name)
     except BaseException:
         engine.dispose()
         raise
@@ -170,10 +172,19 @@ def _on_sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
-def _set_write_ahead_log(engine: Engine) -> None:
+def _set_write_ahead_log(engine: Engine, name: str) -> None:
     """Switch an SQLite file to its write-ahead log, once; the file remembers. Never before it is known to be ours."""
     if engine.dialect.name != "sqlite":
         return
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while not _try_write_ahead_log(engine):
+        if time.monotonic() > deadline:
+            raise DatabaseError(f"database {name} is in use by another program; end that program or wait for it")
+        time.sleep(0.02)
+
+
+def _try_write_ahead_log(engine: Engine) -> bool:
+    """False where another process is using the file; SQLite does not wait for its lock in this one case."""
     connection = engine.raw_connection()
     try:
         cursor = connection.cursor()
@@ -181,8 +192,13 @@ def _set_write_ahead_log(engine: Engine) -> None:
         if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
             cursor.execute("PRAGMA journal_mode=WAL")
         cursor.close()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return False
     finally:
         connection.close()
+    return True
 
 
 def _migrate(engine: Engine, name: str, *, when: SchemaState) -> Schema:

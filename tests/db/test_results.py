@@ -12,7 +12,7 @@ from chem.types import CheckName, Failure, Outcome, SearchResult, Stage, Status
 from chem.units import KCAL_MOL_PER_EV
 from db.campaigns import add_campaign, add_reaction_members, add_species_members
 from db.convert import runs_backwards
-from db.engine import reading, writing
+from db.engine import open_database, reading, writing
 from db.load import load_end_points
 from db.queries import (
     ReactionFilter,
@@ -378,6 +378,15 @@ def test_reading_takes_the_same_number_of_statements_for_one_reaction_and_for_ma
         state = network.transition_state()
         add_estimates(session, [Estimate(reaction_key=one.key, transition_state=state) for one in many])
     assert count() == few
+
+
+def test_sqlite_joins_the_rankings_by_index_and_not_row_by_row(tmp_path):
+    engine = open_database(tmp_path / "network.db")
+    with reading(engine) as session:
+        for query in ("SELECT * FROM reaction_summary", "SELECT * FROM species_summary"):
+            plan = [row[-1] for row in session.execute(text(f"EXPLAIN QUERY PLAN {query}"))]
+            assert not [step for step in plan if step.startswith("SCAN") and step.endswith("LEFT-JOIN")]
+    engine.dispose()
 
 
 def test_an_energy_that_is_not_a_number_is_refused(engine, network):

@@ -72,7 +72,8 @@ WITH graded AS (
             ELSE 'pending'
             END AS own_outcome
     FROM calculation
-    WHERE reaction_id IS NOT NULL AND kind IN ('prepare', 'search')
+    -- COALESCE hides the index on kind from SQLite, which would take the result for a few rows and join it row by row
+    WHERE reaction_id IS NOT NULL AND COALESCE(kind, '') IN ('prepare', 'search')
 )
 SELECT
     calculation_id, reaction_id, level_key, own_outcome, failure_stage, failure_kind, failure_message,
