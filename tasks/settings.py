@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from chem.endpoints import EndPointSettings
 from chem.enumeration import EnumerationRules
@@ -54,8 +54,8 @@ class ExploreSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Given values and the environment; `load_settings` puts the file below them."""
-        return init_settings, env_settings
+        """Given values alone: `load_settings` merges file and environment, key by key inside sections."""
+        return (init_settings,)
 
 
 def load_settings(path: Path | None = None, **given: Any) -> ExploreSettings:
@@ -72,7 +72,7 @@ def load_settings(path: Path | None = None, **given: Any) -> ExploreSettings:
     _check_environment()
     below = _read_yaml(path) if path is not None else {}
     try:
-        from_environment = ExploreSettings().model_dump(mode="python", exclude_unset=True)
+        from_environment = EnvSettingsSource(ExploreSettings)()
         return ExploreSettings(**_merge(_merge(below, from_environment), given))
     except ValidationError as error:
         problems = "; ".join(

@@ -1,0 +1,83 @@
+"""Where a transition state belongs: the reaction that its path connects, whatever was searched for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chem.errors import CalculationError
+from chem.graph import MolecularGraph
+from chem.identity import make_reaction
+from chem.perception import perceive_graph
+from chem.search_checks import check_mode
+from chem.types import Check, CheckName, Outcome, Reaction, SearchResult, Status, TransitionState, Verdict
+
+
+def reactions_found(result: SearchResult, searched: Reaction) -> tuple[SearchResult, dict[int, Reaction]]:
+    """Name the reactions that the unintended transition states of a search really are.
+
+    Their checks are put anew for the reaction they belong to: the ends match by construction, and the mode is held against the
+    bonds that change there. Ends without a Lewis structure leave the transition state unfiled, as it is.
+
+    Args:
+        result: Atoms in the order of the searched reaction.
+        searched: The reaction that was searched for.
+
+    Returns:
+        The result with those checks, and by index of the attempt the reaction, written from `reactant_end` to `product_end`.
+    """
+    attempts = list(result.attempts)
+    found: dict[int, Reaction] = {}
+    for index, attempt in enumerate(attempts):
+        state = attempt.transition_state
+        if attempt.outcome is not Outcome.UNINTENDED or state is None:
+            continue
+        if state.reactant_end is None or state.product_end is None:
+            continue
+        before = inherit_stereo(perceive_graph(state.reactant_end), searched.reactant_graph)
+        after = inherit_stereo(perceive_graph(state.product_end), searched.reactant_graph)
+        try:
+            reaction = make_reaction(before, after)
+            opposite = make_reaction(after, before)
+        except CalculationError:
+            continue
+        # Two searches may find one reaction from opposite sides: it is stored in one direction, whoever comes first.
+        if [each.key for each in opposite.reactants] < [each.key for each in reaction.reactants]:
+            reaction, state = opposite, _reversed(state)
+            before, after = after, before
+        found[index] = reaction
+        attempts[index] = replace(attempt, transition_state=_judged_anew(state, before, after, searched))
+    return replace(result, attempts=tuple(attempts)), found
+
+
+def inherit_stereo(graph: MolecularGraph, template: MolecularGraph) -> MolecularGraph:
+    """The graph with the template's stereo layer where the neighbours of an element are the same on both."""
+    same = {atom for atom in range(graph.n_atoms) if graph.neighbors[atom] == template.neighbors[atom]}
+    return graph.with_stereo(
+        frozenset(each for each in template.tetrahedral if each[0] in same),
+        frozenset(each for each in template.double_bonds if {each[0], each[1]} <= same),
+    )
+
+
+def _reversed(state: TransitionState) -> TransitionState:
+    return replace(
+        state,
+        reactant_end=state.product_end,
+        product_end=state.reactant_end,
+        reactant_end_energy_ev=state.product_end_energy_ev,
+        product_end_energy_ev=state.reactant_end_energy_ev,
+    )
+
+
+def _judged_anew(
+    state: TransitionState, before: MolecularGraph, after: MolecularGraph, searched: Reaction
+) -> TransitionState:
+    checks: list[Check] = []
+    for check in state.verdict.checks:
+        if check.name is CheckName.IRC_ENDS_MATCH and check.status is Status.FAILED:
+            evidence = {**check.evidence, "filed_under_its_own_ends": True, "searched_key": searched.key}
+            checks.append(Check(name=check.name, status=Status.PASSED, evidence=evidence))
+        elif check.name is CheckName.MODE_MOVES_CHANGING_BONDS and state.imaginary_mode is not None:
+            checks.append(check_mode(state.geometry, state.imaginary_mode, before, after))
+        else:
+            checks.append(check)
+    return replace(state, verdict=Verdict(checks=tuple(checks)))

@@ -1,0 +1,122 @@
+"""`cairn explore`: grow and verify the reaction network of one or more molecules."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from cli.output import print_json
+
+if TYPE_CHECKING:
+    from tasks.settings import ExploreSettings
+
+# Set before Prefect is imported, and only where the user has not chosen otherwise.
+_PREFECT_DEFAULTS = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_LEVEL": "ERROR",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "PREFECT_CLI_PROMPT": "false",
+}
+
+
+def explore_command(
+    smiles: Annotated[
+        list[str] | None, typer.Argument(metavar="SMILES...", help="Molecules to start from; default: those of the file.")
+    ] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Rounds of expansion.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file; configs/explore.yaml explains every key.")] = None,
+    database: Annotated[str | None, typer.Option("--db", help="Database URL, sqlite:///FILE or postgresql://...")] = None,
+    max_barrier: Annotated[
+        float | None, typer.Option("--max-barrier", metavar="KCAL", help="Expand across barriers up to this, kcal/mol.")
+    ] = None,
+    max_pairs: Annotated[
+        int | None, typer.Option("--max-pairs", min=0, help="Pairs of reached species to react with each other, a round.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes, one thread each.")] = None,
+    verify: Annotated[
+        str | None, typer.Option(help="all: verify every reaction; triage: the doubtful ones; none: estimates only.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Where the HTML report goes; default: beside the database.")] = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object with the summary on standard output.")] = False,
+) -> None:
+    """Explore a reaction network: enumerate reactions, find transition states, verify them, keep everything.
+
+    Run it again on the same database to go on: nothing that is finished is calculated again.
+
+    Examples:
+
+        cairn explore O=CCCOO
+
+        cairn explore C=C C=CC=C --max-pairs 1 --db sqlite:///diels-alder.db
+    """
+    os.environ.update({key: value for key, value in _PREFECT_DEFAULTS.items() if key not in os.environ})
+    from chem.errors import ConfigurationError  # noqa: PLC0415
+    from tasks.settings import load_settings  # noqa: PLC0415
+
+    given: dict[str, Any] = {
+        "seeds": tuple(smiles) if smiles else None,
+        "depth": depth,
+        "database": database,
+        "max_barrier_kcal_mol": max_barrier,
+        "maximum_pairs": max_pairs,
+        "verify": verify,
+        "report": report,
+        "workers": {"n_workers": workers} if workers is not None else None,
+    }
+    if config is not None and not config.is_file():
+        raise ConfigurationError(f"there is no configuration file {config}")
+    settings = load_settings(config, **{key: value for key, value in given.items() if value is not None})
+    _run(settings, json_lines=json_lines)
+
+
+def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
+    from cli.progress import live_progress  # noqa: PLC0415
+    from tasks.campaign import campaign_name, seed_species  # noqa: PLC0415
+
+    seed_species(settings)  # wrong SMILES show before anything starts
+    _prepare_folder(settings.database)
+    signal.signal(signal.SIGINT, _interrupted)
+    name = campaign_name(settings)
+    with live_progress(settings, name):
+        from flows.explore import explore  # noqa: PLC0415  (two seconds of Prefect, under the progress display)
+        from tasks.calculations import close_shared_pool  # noqa: PLC0415
+
+        try:
+            explore(settings)
+        finally:
+            close_shared_pool()
+    from cli.finish import finish  # noqa: PLC0415
+
+    summary = finish(settings, name, quiet=json_lines)
+    if json_lines:
+        print_json(summary)
+
+
+def _prepare_folder(database: str) -> None:
+    """Make the folder of an SQLite file."""
+    if database.startswith("sqlite:///"):
+        Path(database.removeprefix("sqlite:///")).expanduser().resolve().parent.mkdir(parents=True, exist_ok=True)
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End at once with every child: what is finished is stored, what is in flight is found abandoned by the next run."""
+    import psutil  # noqa: PLC0415
+
+    children = psutil.Process().children(recursive=True)
+    for child in children:
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(children, timeout=2)
+    sys.stderr.write("\ninterrupted; run the same command again to go on\n")
+    sys.stderr.flush()
+    os._exit(130)

@@ -1,0 +1,45 @@
+"""The exploration of a reaction network, round by round."""
+
+from __future__ import annotations
+
+import time
+
+from prefect import flow
+
+from db.tables import CalculationKind
+from tasks.calculations import open_work, run_calculations
+from tasks.campaign import expand_frontier, generate_candidates, reach_species, start_campaign
+from tasks.settings import ExploreSettings
+
+WAIT_FOR_OTHERS_S = 2.0
+
+
+@flow(name="explore", log_prints=False)
+def explore(settings: ExploreSettings) -> str:
+    """Grow the network of the seeds: enumerate, prepare end points, guess transition states, verify, reach on.
+
+    Everything is in the database as soon as it is computed, so a flow that is killed and started again goes on where it was.
+
+    Args:
+        settings: What to explore and how.
+
+    Returns:
+        Name of the campaign.
+    """
+    campaign = start_campaign(settings)
+    for round_number in range(1, settings.depth + 1):
+        expand_frontier(settings, campaign, round_number)
+        drain(CalculationKind.PREPARE, settings, campaign, round_number)
+        generate_candidates(settings, campaign, round_number)
+        drain(CalculationKind.ESTIMATE, settings, campaign, round_number)
+        drain(CalculationKind.SEARCH, settings, campaign, round_number)
+        if reach_species(settings, campaign, round_number) == 0:
+            break
+    return campaign
+
+
+def drain(kind: CalculationKind, settings: ExploreSettings, campaign: str, round_number: int) -> None:
+    """Work until none of the campaign's calculations of this kind is open, those of other processes included."""
+    while open_work(settings, campaign, kind):
+        if run_calculations(kind, settings, campaign, round_number) == 0:
+            time.sleep(WAIT_FOR_OTHERS_S)

@@ -1,0 +1,204 @@
+"""Drain a queue of calculations: claim, run in worker processes, store each result as it ends."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import psutil
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from sqlalchemy import Engine
+
+from chem.endpoints import EndPointSettings, PreparedReaction
+from chem.identity import mapped_smiles
+from chem.potential import resolve_level
+from chem.search import SearchSettings
+from chem.types import LevelOfTheory
+from db.campaigns import add_reaction_members
+from db.engine import open_database, reading, writing
+from db.load import load_candidates, load_end_points, load_reactions
+from db.results import record_estimate, record_preparation, record_search
+from db.tables import CalculationKind
+from db.totals import progress
+from db.work import ClaimedCalculation, claim, heartbeat, release, running_workers
+from tasks import jobs
+from tasks.settings import ExploreSettings
+from tasks.workers import Finished, WorkerLimits, WorkerPool
+
+LEASE_SECONDS = 120.0
+HEARTBEAT_SECONDS = 30.0
+
+Job = jobs.PrepareJob | jobs.SearchJob
+_FUNCTIONS: Mapping[CalculationKind, Any] = {
+    CalculationKind.PREPARE: jobs.prepare,
+    CalculationKind.SEARCH: jobs.search,
+    CalculationKind.ESTIMATE: jobs.estimate,
+}
+
+
+_pool: WorkerPool | None = None
+
+
+def shared_pool(limits: WorkerLimits) -> WorkerPool:
+    """The worker processes of this process; they outlive tasks, since starting one costs seconds."""
+    global _pool  # noqa: PLW0603
+    if _pool is not None and _pool.limits != limits:
+        close_shared_pool()
+    if _pool is None:
+        _pool = WorkerPool(limits)
+    return _pool
+
+
+def close_shared_pool() -> None:
+    """Kill the worker processes, if there are any."""
+    global _pool  # noqa: PLW0603
+    if _pool is not None:
+        _pool.close()
+        _pool = None
+
+
+def worker_name() -> str:
+    """Unique name of a claimant on this machine: host, process, start of the process, and a random part."""
+    process = psutil.Process()
+    return f"{socket.gethostname()}:{process.pid}:{process.create_time():.2f}:{uuid4().hex[:8]}"
+
+
+def release_dead_workers(engine: Engine) -> int:
+    """Return the claims of processes of this machine that live no more; returns how many claims."""
+    count = 0
+    for worker in running_workers(engine):
+        host, pid, started, _ = worker.split(":")
+        if host != socket.gethostname():
+            continue
+        try:
+            alive = abs(psutil.Process(int(pid)).create_time() - float(started)) < 1.0
+        except psutil.NoSuchProcess:
+            alive = False
+        if not alive:
+            count += release(engine, worker=worker, reason="its process was killed", fault=False)
+    return count
+
+
+@contextmanager
+def _beating(engine: Engine, worker: str) -> Iterator[None]:
+    """Keep the leases of a worker alive from a thread of its own."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(HEARTBEAT_SECONDS):
+            heartbeat(engine, worker=worker, lease_seconds=LEASE_SECONDS)
+
+    thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def open_work(settings: ExploreSettings, campaign: str, kind: CalculationKind) -> int:
+    """Calculations of one kind in a campaign that are pending or running, whoever runs them."""
+    engine = open_database(settings.database)
+    try:
+        with reading(engine) as session:
+            return sum(
+                entry.count
+                for entry in progress(session, campaign)
+                if entry.stage == kind.value and entry.state in {"pending", "running"}
+            )
+    finally:
+        engine.dispose()
+
+
+@task(name="calculate", tags=["qc"], cache_policy=NO_CACHE)
+def run_calculations(kind: CalculationKind, settings: ExploreSettings, campaign: str, round_number: int) -> int:
+    """Work through the pending calculations of one kind in a campaign; returns how many ended here."""
+    engine = open_database(settings.database)
+    worker = worker_name()
+    pool = shared_pool(settings.workers)
+    try:
+        release_dead_workers(engine)
+        with _beating(engine, worker):
+            source = _claimed_jobs(engine, kind, settings, campaign, worker)
+            count = 0
+            for finished in pool.run(_FUNCTIONS[kind], source):
+                _store(engine, finished, campaign, round_number)
+                count += 1
+            return count
+    finally:
+        release(engine, worker=worker, reason="the task ended early", fault=False)
+        engine.dispose()
+
+
+def _claimed_jobs(
+    engine: Engine, kind: CalculationKind, settings: ExploreSettings, campaign: str, worker: str
+) -> Iterator[Job]:
+    """Claim as workers come free, so that nothing waits under a lease while another process idles."""
+    level = resolve_level(settings.level)
+    while True:
+        claims = claim(
+            engine,
+            kind=kind,
+            worker=worker,
+            limit=settings.workers.n_workers,
+            lease_seconds=LEASE_SECONDS,
+            campaign=campaign,
+            level_key=level.key,
+        )
+        if not claims:
+            return
+        yield from _make_jobs(engine, claims, level)
+
+
+def _make_jobs(engine: Engine, claims: list[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
+    keys = [claimed.subject_key for claimed in claims]
+    made: list[Job] = []
+    with reading(engine) as session:
+        reactions = load_reactions(session, keys)
+        candidates = load_candidates(session, keys)
+        for claimed in claims:
+            reaction, values = reactions[claimed.subject_key], claimed.settings
+            end_points = EndPointSettings(**values["end_points"])
+            if claimed.kind is CalculationKind.PREPARE:
+                made.append(jobs.PrepareJob(claimed=claimed, reaction=reaction, level=level, settings=end_points))
+                continue
+            ends = load_end_points(session, [reaction.key], {"end_points": values["end_points"]})
+            made.append(
+                jobs.SearchJob(
+                    claimed=claimed,
+                    reaction=reaction,
+                    ends=tuple(ends[reaction.key]),
+                    candidates=tuple(
+                        each
+                        for each in candidates.get(reaction.key, [])
+                        if each.generator == values["generator"] and each.seed == values["seed"]
+                    ),
+                    level=level,
+                    settings=SearchSettings(**values["search"]),
+                )
+            )
+    return made
+
+
+def _store(engine: Engine, finished: Finished[Job, Any], campaign: str, round_number: int) -> None:
+    claimed, level, value = finished.job.claimed, finished.job.level, finished.value
+    if finished.fault is not None:
+        release(engine, worker=claimed.worker, reason=finished.fault, fault=True, calculation_ids=[claimed.id])
+        return
+    with writing(engine) as session:
+        if isinstance(value, PreparedReaction):
+            record_preparation(session, claimed, value, level=level)
+        elif isinstance(value, jobs.EstimateReport):
+            record_estimate(
+                session, claimed, value.result, level=level, gradient_calls=value.gradient_calls, seconds=value.seconds
+            )
+        else:
+            labels = {reaction.key: mapped_smiles(reaction) for reaction in value.found.values()}
+            record_search(session, claimed, value.result, found=value.found, mapped_smiles=labels)
+            add_reaction_members(session, campaign, sorted(labels), round_number=round_number)

@@ -1,0 +1,233 @@
+"""Prefect tasks of an exploration: each opens the database, calls pure functions, and writes what they return."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from chem.enumeration import enumerate_reactions
+from chem.errors import SmilesError
+from chem.expansion import pair_reactions
+from chem.identity import mapped_smiles, split_species
+from chem.network import Step, reachable_species
+from chem.potential import resolve_level
+from chem.smiles import parse_smiles
+from chem.triage import decide
+from chem.types import Action, Species, Status
+from db.campaigns import (
+    add_campaign,
+    add_reaction_members,
+    add_species_members,
+    campaign_species,
+    load_decisions,
+    mark_expanded,
+    reaction_members,
+    record_decisions,
+    unexpanded_species,
+)
+from db.convert import settings_hash
+from db.engine import open_database, reading, writing
+from db.load import load_candidates, load_end_points, load_reactions
+from db.queries import ReactionFilter, reactions
+from db.store import add_candidates, add_levels, add_reactions, add_species
+from db.tables import CalculationKind
+from db.work import enqueue
+from tasks.generators import make_generator
+from tasks.settings import ExploreSettings
+
+
+def seed_species(settings: ExploreSettings) -> list[Species]:
+    """The seeds as species, in the order given.
+
+    Raises:
+        SmilesError: A seed does not parse, or holds several molecules.
+    """
+    species = []
+    for smiles in settings.seeds:
+        parts = split_species(parse_smiles(smiles))
+        if len(parts) != 1:
+            raise SmilesError(f"seed {smiles!r} holds {len(parts)} molecules; give each as a seed of its own")
+        species.append(parts[0])
+    return species
+
+
+def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides which network a campaign finds, as JSON values; how far and how fast it goes is left out."""
+    values = settings.model_dump(mode="json", exclude={"seeds", "depth", "database", "report", "workers", "level"})
+    return {
+        **values,
+        "seeds": sorted(species.key for species in seed_species(settings)),
+        "level": resolve_level(settings.level).key,
+    }
+
+
+def campaign_name(settings: ExploreSettings) -> str:
+    """Name of the campaign that these settings stand for: the same settings go on with the same campaign."""
+    return f"explore-{settings_hash(campaign_settings(settings))[:12]}"
+
+
+def rules_hash(settings: ExploreSettings) -> str:
+    """Identity of the enumeration rules."""
+    pairs = {"pairs": settings.maximum_pairs, "pair_atoms": settings.maximum_pair_atoms}
+    return settings_hash({**asdict(settings.enumeration), **pairs})
+
+
+def preparation_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides the end points of a reaction."""
+    return {"end_points": asdict(settings.end_points)}
+
+
+def search_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides the result of a search."""
+    return {
+        **preparation_settings(settings),
+        "search": asdict(settings.search),
+        "generator": settings.generator,
+        "candidates": settings.candidates,
+        "seed": settings.seed,
+    }
+
+
+@task(name="start campaign", cache_policy=NO_CACHE)
+def start_campaign(settings: ExploreSettings) -> str:
+    """Store the seeds and the campaign, or find the one that these settings stand for; returns its name."""
+    species = seed_species(settings)
+    name = campaign_name(settings)
+    engine = open_database(settings.database)
+    try:
+        with writing(engine) as session:
+            add_species(session, species)
+            add_levels(session, [resolve_level(settings.level)])
+            add_campaign(
+                session,
+                name=name,
+                settings=campaign_settings(settings),
+                seed=settings.seed,
+                rules_hash=rules_hash(settings),
+            )
+            add_species_members(session, name, [each.key for each in species], round_number=0)
+    finally:
+        engine.dispose()
+    return name
+
+
+@task(name="enumerate", cache_policy=NO_CACHE)
+def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int) -> int:
+    """Enumerate the reactions of every species not yet expanded and queue their preparation; returns how many are new."""
+    engine = open_database(settings.database)
+    try:
+        with reading(engine) as session:
+            frontier = unexpanded_species(session, campaign, rules_hash=rules_hash(settings))
+            known = campaign_species(session, campaign)
+        if not frontier:
+            return 0
+        found = {
+            reaction.key: reaction
+            for species in frontier
+            for reaction in enumerate_reactions(species.graph, settings.enumeration)
+        }
+        for reaction in pair_reactions(
+            frontier,
+            known,
+            settings.enumeration,
+            maximum_atoms=settings.maximum_pair_atoms,
+            maximum_pairs=settings.maximum_pairs,
+        ):
+            found.setdefault(reaction.key, reaction)
+        labels = {key: mapped_smiles(reaction) for key, reaction in found.items()}
+        level = resolve_level(settings.level)
+        with writing(engine) as session:
+            add_reactions(session, found.values(), labels)
+            new = add_reaction_members(session, campaign, found, round_number=round_number)
+            enqueue(
+                session,
+                kind=CalculationKind.PREPARE,
+                reaction_keys=sorted(found),
+                level_key=level.key,
+                settings=preparation_settings(settings),
+            )
+            mark_expanded(session, campaign, [each.key for each in frontier], rules_hash=rules_hash(settings))
+        return new
+    finally:
+        engine.dispose()
+
+
+@task(name="generate and triage", cache_policy=NO_CACHE)
+def generate_candidates(settings: ExploreSettings, campaign: str, round_number: int) -> int:
+    """Guess transition states of every prepared reaction that has none, decide on each, queue what is to be verified.
+
+    Returns:
+        How many reactions were queued for a search or an estimate.
+    """
+    engine = open_database(settings.database)
+    try:
+        with reading(engine) as session:
+            decided = load_decisions(session, campaign)
+            keys = sorted(set(reaction_members(session, campaign)) - set(decided))
+            ends = load_end_points(session, keys, preparation_settings(settings))
+            stored = load_candidates(session, keys)
+        generator = make_generator(settings)
+        missing = [key for key in keys if key in ends and key not in stored]
+        flat = [pair for key in missing for pair in ends[key]]
+        guesses = iter(generator.generate(flat))
+        made = {key: _interleave([next(guesses) for _ in ends[key]]) for key in missing}
+        candidates = {**stored, **made}
+        decisions = {
+            key: decide(settings.verify, next(iter(candidates.get(key, [])), None)) for key in keys if key in ends
+        }
+        level = resolve_level(settings.level)
+        kinds = {Action.REFINE: CalculationKind.SEARCH, Action.ACCEPT: CalculationKind.ESTIMATE}
+        queued = 0
+        with writing(engine) as session:
+            add_candidates(session, made)
+            record_decisions(session, campaign, decisions, round_number=round_number)
+            for action, kind in kinds.items():
+                queued += enqueue(
+                    session,
+                    kind=kind,
+                    reaction_keys=sorted(key for key, decision in decisions.items() if decision.action is action),
+                    level_key=level.key,
+                    settings=search_settings(settings),
+                )
+        return queued
+    finally:
+        engine.dispose()
+
+
+def _interleave(lists: list[list[Any]]) -> list[Any]:
+    """First of each list, then the second of each: the best guess from every pair of end points comes first."""
+    longest = max((len(each) for each in lists), default=0)
+    return [each[rank] for rank in range(longest) for each in lists if rank < len(each)]
+
+
+@task(name="reach", cache_policy=NO_CACHE)
+def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -> int:
+    """Note the species that known barriers now reach; returns how many are new."""
+    engine = open_database(settings.database)
+    try:
+        with reading(engine) as session:
+            believed = frozenset({Status.PASSED, Status.ESTIMATED})
+            level = resolve_level(settings.level)
+            records = reactions(
+                session, filters=ReactionFilter(campaign=campaign, verdicts=believed, level_key=level.key)
+            )
+            sides = load_reactions(session, [record.key for record in records])
+        steps = [
+            Step(
+                reactants=tuple(each.key for each in sides[record.key].reactants),
+                products=tuple(each.key for each in sides[record.key].products),
+                barrier_forward_kcal_mol=record.barrier_forward_kcal_mol,
+                barrier_reverse_kcal_mol=record.barrier_reverse_kcal_mol,
+            )
+            for record in records
+            if record.barrier_forward_kcal_mol is not None and record.barrier_reverse_kcal_mol is not None
+        ]
+        seeds = [species.key for species in seed_species(settings)]
+        reached = reachable_species(seeds, steps, settings.max_barrier_kcal_mol)
+        with writing(engine) as session:
+            return add_species_members(session, campaign, sorted(reached), round_number=round_number)
+    finally:
+        engine.dispose()

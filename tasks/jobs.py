@@ -1,0 +1,92 @@
+"""The functions that worker processes run: one calculation each, values in, values out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from chem.endpoints import EndPointSettings, PreparedReaction, prepare_end_points
+from chem.errors import CalculationError
+from chem.filing import reactions_found
+from chem.generator import EndPoints
+from chem.potential import GradientCounter, attach
+from chem.search import SearchSettings, search_transition_state
+from chem.types import Failure, LevelOfTheory, Reaction, SearchResult, Stage, TransitionState, TSCandidate, Verdict
+from db.work import ClaimedCalculation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PrepareJob:
+    """Make the end points of one reaction."""
+
+    claimed: ClaimedCalculation
+    reaction: Reaction
+    level: LevelOfTheory
+    settings: EndPointSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SearchJob:
+    """Find and verify the transition state of one reaction."""
+
+    claimed: ClaimedCalculation
+    reaction: Reaction
+    ends: tuple[EndPoints, ...]
+    candidates: tuple[TSCandidate, ...]
+    level: LevelOfTheory
+    settings: SearchSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SearchReport:
+    """What a search found, and by index of the attempt the reactions that its unintended transition states are."""
+
+    result: SearchResult
+    found: dict[int, Reaction]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EstimateReport:
+    """An unchecked transition state, or why there is none, and what it cost."""
+
+    result: TransitionState | Failure
+    gradient_calls: int
+    seconds: float
+
+
+def prepare(job: PrepareJob) -> PreparedReaction:
+    """Both sides of a reaction in 3D."""
+    return prepare_end_points(job.reaction, job.level, job.settings)
+
+
+def search(job: SearchJob) -> SearchReport:
+    """The search, its unintended transition states named."""
+    result = search_transition_state(job.ends[0], job.candidates, job.level, job.settings)
+    result, found = reactions_found(result, job.reaction)
+    return SearchReport(result=result, found=found)
+
+
+def estimate(job: SearchJob) -> EstimateReport:
+    """The energy of the best candidate as it stands, above the prepared ends: an estimate, with no check behind it."""
+    started = time.monotonic()
+    counter = GradientCounter()
+    candidate, ends = job.candidates[0], job.ends[0]
+    try:
+        ts_energy, reactant_energy, product_energy = (
+            float(attach(geometry, job.level, counter).get_potential_energy())
+            for geometry in (candidate.geometry, ends.reactant, ends.product)
+        )
+    except CalculationError as error:
+        result: TransitionState | Failure = Failure(stage=Stage.GENERATE, kind=error.kind, message=str(error))
+    else:
+        result = TransitionState(
+            geometry=candidate.geometry,
+            energy_ev=ts_energy,
+            level=job.level,
+            verdict=Verdict(),
+            reactant_end=ends.reactant,
+            product_end=ends.product,
+            reactant_end_energy_ev=reactant_energy,
+            product_end_energy_ev=product_energy,
+        )
+    return EstimateReport(result=result, gradient_calls=counter.calls, seconds=time.monotonic() - started)

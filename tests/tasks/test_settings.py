@@ -1,0 +1,86 @@
+"""Settings: every key documented, unknown keys refused by name, precedence of the sources."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chem.errors import ConfigurationError
+from tasks.settings import ExploreSettings, load_settings
+
+SHIPPED = Path(__file__).parents[2] / "configs" / "explore.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch):
+    for name in ("CAIRN_DEPTH", "CAIRN_DATABASE", "CAIRN_SEARCH__USE_NEB"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def keys(values, prefix=""):
+    for key, value in values.items():
+        yield prefix + key
+        if isinstance(value, dict):
+            yield from keys(value, f"{prefix}{key}.")
+
+
+def test_the_shipped_file_holds_every_key_with_its_default():
+    written = yaml.safe_load(SHIPPED.read_text())
+    defaults = ExploreSettings().model_dump(mode="json")
+    assert set(keys(written)) == set(keys(defaults))
+    assert load_settings(SHIPPED) == ExploreSettings()
+
+
+def test_every_key_of_the_shipped_file_is_explained():
+    lines = [line for line in SHIPPED.read_text().splitlines() if ":" in line and not line.startswith("#")]
+    sections = {"enumeration:", "end_points:", "search:", "workers:"}
+    assert all("#" in line for line in lines if line.strip() not in sections)
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("deptj: 2", "deptj"),
+        ("search: {budget: 3}", "search.budget"),
+        ("enumeration: {charge_separated_groups: [ozonide]}", "ozonide"),
+        ("workers: {n_wrokers: 3}", "workers.n_wrokers"),
+        ("depth: 0", "depth"),
+        ("search: {n_images: -1}", "n_images"),
+    ],
+)
+def test_a_wrong_key_or_value_is_an_error_that_names_it(tmp_path, content, name):
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError, match=name):
+        load_settings(path)
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "a: [", "just words"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path, content):
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(ConfigurationError, match=r"mine\.yaml"):
+        load_settings(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"nowhere\.yaml"):
+        load_settings(tmp_path / "nowhere.yaml")
+
+
+def test_given_values_win_over_the_environment_and_that_over_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "mine.yaml"
+    path.write_text("depth: 2\nseed: 7\nsearch: {use_neb: true, n_images: 5}")
+    monkeypatch.setenv("CAIRN_DEPTH", "3")
+    monkeypatch.setenv("CAIRN_SEARCH__USE_NEB", "false")
+    settings = load_settings(path, database="sqlite:///given.db")
+    assert (settings.depth, settings.seed, settings.database) == (3, 7, "sqlite:///given.db")
+    assert (settings.search.use_neb, settings.search.n_images) == (False, 5)
+
+
+def test_an_unknown_environment_variable_is_named(monkeypatch):
+    monkeypatch.setenv("CAIRN_DEPHT", "3")
+    with pytest.raises(ConfigurationError, match="CAIRN_DEPHT"):
+        load_settings()
