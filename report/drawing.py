@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from rdkit import Chem, rdBase
 from rdkit.Chem.Draw import rdMolDraw2D
@@ -86,7 +87,7 @@ def draw_reaction(mapped_smiles: str) -> ReactionDrawing | None:
 
 def _parse(smiles: str, *, remove_hydrogens: bool) -> Chem.Mol | None:
     """Read a SMILES; RDKit's valence rules are asked first and waived for molecules that break them."""
-    options = Chem.SmilesParserParams()
+    options: Any = Chem.SmilesParserParams()  # RDKit's stubs give its options no settable types
     options.removeHs = remove_hydrogens
     if not smiles:
         return None
@@ -145,7 +146,7 @@ def _draw_side(
 def _draw(molecule: Chem.Mol, highlighted: list[int], colour: tuple[float, float, float]) -> Drawing | None:
     """Draw a molecule at the common scale; None where RDKit cannot lay it out."""
     drawer = rdMolDraw2D.MolDraw2DSVG(-1, -1)
-    options = drawer.drawOptions()
+    options: Any = drawer.drawOptions()
     options.clearBackground = False
     options.scalingFactor = PIXELS_PER_ANGSTROM
     options.bondLineWidth = 1.4
@@ -154,7 +155,7 @@ def _draw(molecule: Chem.Mol, highlighted: list[int], colour: tuple[float, float
     options.prepareMolsBeforeDrawing = False
     options.highlightBondWidthMultiplier = 7
     palette = {-1: _INK, 0: _INK, 1: _INK, 6: _INK, **_HETERO, **dict.fromkeys(_HALOGENS, (0.0, 0.50, 0.38))}
-    options.setAtomPalette(palette)
+    options.setAtomPalette(palette)  # the page's style sheet recolours oxygen, nitrogen and broken bonds in the dark
     options.setSymbolColour(_INK)
     try:
         prepared = rdMolDraw2D.PrepareMolForDrawing(molecule, kekulize=False, addChiralHs=False)

@@ -144,7 +144,11 @@ def _reaction_views(content: ReportContent, species: dict[str, SpeciesView]) -> 
     for reaction in content.by_barrier:
         reactants = tuple(species[key] for key in reaction.reactants)
         products = tuple(species[key] for key in reaction.products)
-        words = [wording.STATE_LABELS[reaction.state], reaction.key, "seed" if reactants and reactants[0].is_seed else ""]
+        words = [
+            wording.STATE_LABELS[reaction.state],
+            reaction.key,
+            "seed" if reactants and reactants[0].is_seed else "",
+        ]
         for side in (*reactants, *products):
             words += [side.entry.smiles, side.entry.formula]
         views.append(

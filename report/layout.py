@@ -1,8 +1,9 @@
 """Where the nodes of the network drawing stand: rings around the seeds.
 
-Species stand on rings by the least number of reactions that lead to them from a seed; on the first ring the barriers rise
-clockwise from the top. Crowded rings are staggered into two or three, so that an edge to the outer one passes between
-two inner neighbours. Reaction nodes stand on rings of their own between the species. The same content always gives the same picture.
+Species stand on rings by the least number of reactions that lead to them from a seed; on the first ring the barriers
+rise clockwise from the top. Crowded rings are staggered into two or three, so that an edge to the outer one passes
+between two inner neighbours. Reaction nodes stand on rings of their own between the species. The same content always
+gives the same picture.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ CARD_HEIGHT = 88.0
 REACTION_WIDTH = 62.0
 REACTION_HEIGHT = 26.0
 ASPECT = CARD_WIDTH / CARD_HEIGHT  # rings are laid out as circles and stretched sideways, where cards are wider
-_CARD_PITCH = CARD_HEIGHT * 1.12
-_REACTION_PITCH = REACTION_WIDTH / ASPECT * 1.08
+_CARD_PITCH = CARD_HEIGHT * 1.2
+_REACTION_PITCH = REACTION_WIDTH / ASPECT * 1.2
 
 Point = tuple[float, float]
 
@@ -45,22 +46,21 @@ def ring_layout(content: ReportContent) -> NetworkLayout:
     levels = species_levels(content.seeds or _sources(reactions), reactions)
     seeds = [key for key in keys if levels.get(key) == 0]
     angles: dict[str, float] = {key: 2 * math.pi * i / len(seeds) for i, key in enumerate(seeds)}
-    species, outer = _ring(angles, _CARD_PITCH, 0.0)
+    species, _, outer = _ring(angles, _CARD_PITCH, 0.0)
     placed: dict[str, Point] = {}
     uses = Counter(key for reaction in reactions for key in _members(reaction))
     deepest = max(levels.values(), default=0)
     for level in range(1, max(deepest, 1) + 1):
-        here = [r for r in reactions if max(1, *(levels.get(key, -1) for key in _members(r))) == level]
+        here = [r for r in reactions if max([1, *(levels.get(key, -1) for key in _members(r))]) == level]
         here = [r for r in here if any(key in levels for key in _members(r))]
-        fresh = _ring_order(here, levels, level, angles)
+        fresh = _ring_order(reactions, levels, level, angles)
         angles |= fresh
         wanted = {r.key: angles[_most_specific(r, levels, level, uses)] for r in here}
-        inner = outer + 0.75 * _CARD_PITCH
-        cards, _ = _ring(fresh, _CARD_PITCH, inner + 0.8 * _CARD_PITCH)
-        reach = min((math.hypot(*point) for point in cards.values()), default=0.0)
-        ring, outer = _ring(_spread(wanted), _REACTION_PITCH, max(inner, reach - 0.85 * _CARD_PITCH))
+        least = outer + 0.75 * _CARD_PITCH
+        _, inner, _ = _ring(fresh, _CARD_PITCH, least + 0.8 * _CARD_PITCH)
+        ring, _, outer = _ring(_spread(wanted), _REACTION_PITCH, max(least, inner - 0.85 * _CARD_PITCH))
         placed |= ring
-        ring, outer = _ring(fresh, _CARD_PITCH, outer + 0.8 * _CARD_PITCH)
+        ring, _, outer = _ring(fresh, _CARD_PITCH, outer + 0.8 * _CARD_PITCH)
         species |= ring
     rest = [key for key in keys if key not in species]
     species |= _grid(rest, outer + 1.5 * _CARD_PITCH)
@@ -82,10 +82,10 @@ def species_levels(seeds: Sequence[str], reactions: Sequence[ReactionEntry]) -> 
     queue = deque(seeds)
     while queue:
         key = queue.popleft()
-        for other in across.get(key, ()):
-            if other not in levels:
-                levels[other] = levels[key] + 1
-                queue.append(other)
+        for neighbour in across.get(key, ()):
+            if neighbour not in levels:
+                levels[neighbour] = levels[key] + 1
+                queue.append(neighbour)
     return levels
 
 
@@ -94,7 +94,7 @@ def _members(reaction: ReactionEntry) -> tuple[str, ...]:
 
 
 def _most_specific(reaction: ReactionEntry, levels: Mapping[str, int], level: int, uses: Mapping[str, int]) -> str:
-    """The outermost species of a reaction, of several the one with the fewest reactions: where the reaction is drawn."""
+    """The species that a reaction is drawn beside: of the outermost ones the one with the fewest reactions."""
     outermost = [key for key in _members(reaction) if levels.get(key) == level]
     return min(outermost or _members(reaction), key=lambda key: uses[key])
 
@@ -109,12 +109,18 @@ def _ring_order(
 ) -> dict[str, float]:
     """Angles of the species of one level: in the order of their parents, then of the barriers, evenly spread."""
 
+    def from_within(reaction: ReactionEntry) -> bool:
+        return any(levels.get(key, level) < level for key in _members(reaction))
+
     def parent_angle(reaction: ReactionEntry) -> float:
         parents = [angles[key] for key in _members(reaction) if levels.get(key, level) < level]
         return _mean_angle(parents) if parents and level > 1 else 0.0
 
     ordered = dict.fromkeys(
-        key for reaction in sorted(reactions, key=parent_angle) for key in _members(reaction) if levels.get(key) == level
+        key
+        for reaction in sorted(reactions, key=lambda r: (not from_within(r), parent_angle(r)))
+        for key in _members(reaction)
+        if levels.get(key) == level
     )
     if level == 1 or len(ordered) > 2 * sum(value == level - 1 for value in levels.values()):
         return {key: 2 * math.pi * i / len(ordered) for i, key in enumerate(ordered)}
@@ -147,24 +153,28 @@ def _spread(wanted: Mapping[str, float]) -> dict[str, float]:
     return dict(zip(order, values, strict=True))
 
 
-def _ring(angles: Mapping[str, float], pitch: float, least_radius: float) -> tuple[dict[str, Point], float]:
-    """Points of nodes of size `pitch` on one ring, or staggered over two or three; and the radius of the outermost."""
+def _ring(angles: Mapping[str, float], pitch: float, least_radius: float) -> tuple[dict[str, Point], float, float]:
+    """Points of nodes of size `pitch` on one ring, or staggered over two or three; the least and greatest radius.
+
+    Rings bulge towards the corners, as x^4 + y^4 = r^4: nodes are rectangles, which need more room along the diagonals.
+    """
     n = len(angles)
     if n == 0:
-        return {}, least_radius
+        return {}, least_radius, least_radius
     if n == 1 and least_radius == 0.0:
-        return dict.fromkeys(angles, (0.0, 0.0)), 0.0
+        return dict.fromkeys(angles, (0.0, 0.0)), 0.0, 0.0
     order = sorted(angles, key=lambda key: angles[key])
     gaps = [(angles[order[(i + 1) % n]] - angles[order[i]]) % (2 * math.pi) for i in range(n)] if n > 1 else []
     closest = min([gap for gap in gaps if gap > 1e-3], default=math.pi)
     needed = pitch / closest  # radius of a single ring
-    rings = 1 if needed <= least_radius * 1.2 or n < 10 else 2 if needed <= 3.2 * max(least_radius, 2 * pitch) else 3
+    rings = 1 if needed <= least_radius * 1.2 or n < 10 else 2 if n <= 60 else 3
     radius = max(least_radius, needed * (1.0 if rings == 1 else 1.2 / rings))
     points = {}
     for i, key in enumerate(order):
-        r = radius + (i % rings) * pitch
-        points[key] = (r * math.sin(angles[key]), -r * math.cos(angles[key]))
-    return points, radius + (min(rings, n) - 1) * pitch
+        sine, cosine = math.sin(angles[key]), math.cos(angles[key])
+        r = (radius + (i % rings) * pitch) / (sine**4 + cosine**4) ** 0.25
+        points[key] = (r * sine, -r * cosine)
+    return points, radius, radius + (min(rings, n) - 1) * pitch
 
 
 def _grid(keys: Sequence[str], top: float) -> dict[str, Point]:

@@ -1,4 +1,4 @@
-"""The elements of the interactive network: species cards, reaction nodes coloured by barrier, and edges between them."""
+"""The elements of the interactive network: species cards, reaction nodes coloured by barrier, and their edges."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from report.content import ReactionEntry
 from report.wording import energy
@@ -76,7 +77,6 @@ def energy_profile(reaction: ReactionEntry) -> Profile | None:
         if value is not None
     )
     curves = tuple(
-        f"M{a.right} {a.y}C{a.right + 26} {a.y} {b.left - 26} {b.y} {b.left} {b.y}"
-        for a, b in zip(levels[:-1], levels[1:], strict=True)
+        f"M{a.right} {a.y}C{a.right + 26} {a.y} {b.left - 26} {b.y} {b.left} {b.y}" for a, b in pairwise(levels)
     )
     return Profile(levels=levels, curves=curves)

@@ -21,7 +21,8 @@ def ts_scene(entry: TSEntry) -> dict[str, Any]:
 
     Returns:
         `symbols`; `frames`, one for each known structure, with `name`, flat `positions` in Angstrom (the ends rotated
-        onto the saddle point) and `bonds`; `broken` and `formed`, pairs of atom indices; `xyz`, the saddle point as text.
+        onto the saddle point) and `bonds`; `broken` and `formed`, pairs of atom indices; `xyz`, the saddle
+        point as text.
     """
     saddle = entry.geometry
     frames: list[tuple[str, Geometry, MolecularGraph | None]] = [("Transition state", saddle, None)]
@@ -53,7 +54,8 @@ def ts_scene(entry: TSEntry) -> dict[str, Any]:
 def aligned(positions: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
     """Positions centred and rotated onto centred reference positions, both of shape (n_atoms, 3), Angstrom.
 
-    The rotation of least squares by singular value decomposition (Kabsch, 10.1107/S0567739476001873), mirror images excluded.
+    The rotation of least squares by singular value decomposition (Kabsch, 10.1107/S0567739476001873), mirror images
+    excluded.
     """
     centred = positions - positions.mean(axis=0)
     u, _, vt = np.linalg.svd(centred.T @ reference)

@@ -22,7 +22,7 @@ STATE_GLYPHS: dict[State, str] = {
     State.PASSED: "✓",
     State.COULD_NOT_CHECK: "?",
     State.ESTIMATED: "≈",
-    State.CHECK_FAILED: "✕",  # noqa: RUF001
+    State.CHECK_FAILED: "✕",
     State.UNINTENDED: "↷",
     State.NO_TRANSITION_STATE: "∅",
     State.NOT_SEARCHED: "○",
@@ -82,8 +82,10 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
+    if minutes < 10:
         return f"{minutes} min {rest} s"
+    if minutes < 60:
+        return f"{round(seconds / 60)} min" if round(seconds / 60) < 60 else "1 h 0 min"
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
         return f"{hours} h {minutes} min"

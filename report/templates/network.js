@@ -14,7 +14,7 @@
     if (!symbol) return null;
     const [, , width, height] = symbol.getAttribute("viewBox").split(" ").map(Number);
     const scale = Math.min(1, 128 / width, 74 / height);
-    const body = symbol.innerHTML.replaceAll("currentColor", colour("ink"));
+    const body = symbol.innerHTML.replaceAll("currentColor", colour("ink")).replaceAll("#CC4C00", colour("oxygen")).replaceAll("#0071B1", colour("nitrogen"));
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * width * scale}" height="${2 * height * scale}" viewBox="0 0 ${width} ${height}">${body}</svg>`;
     return { image: `data:image/svg+xml,${encodeURIComponent(svg)}`, width: width * scale, height: height * scale };
   }
@@ -57,7 +57,7 @@
         },
       },
       { selector: ".hidden", style: { display: "none" } },
-      { selector: ".dimmed", style: { opacity: 0.14 } },
+      { selector: ".dimmed", style: { opacity: 0.22 } },
       { selector: "edge.lit", style: { "line-color": colour("accent"), "target-arrow-color": colour("accent"), width: 4, opacity: 1, "z-index": 7 } },
       { selector: 'node.lit[kind = "reaction"]', style: { "border-color": colour("accent"), "border-width": 4 } },
       { selector: 'node.lit[kind = "species"][!seed]', style: { "border-color": colour("accent"), "border-width": 3 } },
@@ -68,6 +68,10 @@
     container, elements: data.elements, style: style(), layout: { name: "preset" }, minZoom: 0.08, maxZoom: 3,
     boxSelectionEnabled: false,
   });
+  cy.userZoomingEnabled(false); // the wheel scrolls the page until somebody clicks into the drawing
+  container.addEventListener("pointerdown", () => cy.userZoomingEnabled(true));
+  container.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") cy.userZoomingEnabled(false); });
+  const zoomBy = (factor) => cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
   const fit = () => cy.fit(cy.elements(":visible"), 26);
   fit();
   let kept = null;
@@ -149,6 +153,8 @@
   }
   for (const box of boxes) box.addEventListener("change", filter);
   limit.addEventListener("input", filter);
+  document.getElementById("zoom-in").addEventListener("click", () => zoomBy(1.3));
+  document.getElementById("zoom-out").addEventListener("click", () => zoomBy(1 / 1.3));
   document.getElementById("fit").addEventListener("click", fit);
   dark.addEventListener("change", () => cy.style(style()));
   let width = container.clientWidth;

@@ -66,7 +66,7 @@
       tools.append(...buttons);
       draw(viewer, scene, scene.frames[0]);
       viewer.zoomTo();
-      viewer.zoom(1.15);
+      viewer.zoom(1.3);
       viewer.render();
       open.set(holder, viewer);
     } else {

@@ -24,7 +24,9 @@ from report.content import (
 SEED = "O=CCCOO"
 FAILURES = (
     Failure(
-        stage=Stage.SADDLE, kind="budget", message="the budget of 300 gradient calls is spent; raise saddle.gradient_budget"
+        stage=Stage.SADDLE,
+        kind="budget",
+        message="the budget of 300 gradient calls is spent; raise saddle.gradient_budget",
     ),
     Failure(stage=Stage.SADDLE, kind="not_converged", message="fmax is 0.21 eV/Angstrom after 150 steps"),
     Failure(stage=Stage.PREPARE, kind="collapsed", message="the product relaxed to O=CCO.[C-]#[O+] before any search"),
@@ -129,7 +131,9 @@ def synthetic_ts(reactant, product, seed, forward, reverse):
 def checks(status):
     rest = Status.COULD_NOT_CHECK if status is Status.COULD_NOT_CHECK else Status.PASSED
     return (
-        Check(name=CheckName.ONE_IMAGINARY_MODE, status=Status.PASSED, evidence={"imaginary_frequencies_cm1": [-1204.3]}),
+        Check(
+            name=CheckName.ONE_IMAGINARY_MODE, status=Status.PASSED, evidence={"imaginary_frequencies_cm1": [-1204.3]}
+        ),
         Check(
             name=CheckName.MODE_MOVES_CHANGING_BONDS,
             status=Status.PASSED,
@@ -176,7 +180,11 @@ def make_content(most=45):
                     transition_state=synthetic_ts(reactant, product, number, forward, reverse),
                     attempts=(
                         AttemptEntry(
-                            start="classical:0", outcome=Outcome.FAILED, gradient_calls=300, seconds=9.1, failure=FAILURES[0]
+                            start="classical:0",
+                            outcome=Outcome.FAILED,
+                            gradient_calls=300,
+                            seconds=9.1,
+                            failure=FAILURES[0],
                         ),
                         AttemptEntry(start="classical:1", outcome=Outcome.INTENDED, gradient_calls=44, seconds=2.0),
                     ),
@@ -188,16 +196,25 @@ def make_content(most=45):
         elif kind == 6:
             reactions.append(ReactionEntry(**common, outcome=Outcome.UNINTENDED))
         elif kind == 7:
-            reactions.append(ReactionEntry(**common, outcome=Outcome.FAILED, failure=FAILURES[number // 9 % len(FAILURES)]))
+            reactions.append(
+                ReactionEntry(**common, outcome=Outcome.FAILED, failure=FAILURES[number // 9 % len(FAILURES)])
+            )
         else:
-            reactions.append(ReactionEntry(**common) if number % 2 else ReactionEntry(**common, outcome=Outcome.FAILED, failure=FAILURES[1]))
+            reactions.append(
+                ReactionEntry(**common)
+                if number % 2
+                else ReactionEntry(**common, outcome=Outcome.FAILED, failure=FAILURES[1])
+            )
     return ReportContent(
         title="Reactions of 3-hydroperoxypropanal (invented numbers)",
         created=datetime(2026, 1, 15, 9, 30, tzinfo=UTC),
         level="GFN2-xTB",
         program="xtb-python 22.1",
         seeds=(SEED,),
-        settings={"enumeration": {"break_bonds": 2, "form_bonds": 2}, "saddle": {"gradient_budget": 300, "fmax_ev_angstrom": 0.01}},
+        settings={
+            "enumeration": {"break_bonds": 2, "form_bonds": 2},
+            "saddle": {"gradient_budget": 300, "fmax_ev_angstrom": 0.01},
+        },
         species=tuple(entry(smiles) for smiles in species),
         reactions=tuple(reactions),
         costs=Costs(
@@ -216,7 +233,10 @@ def make_content(most=45):
 def entry(smiles):
     molecule = Chem.MolFromSmiles(smiles)
     return SpeciesEntry(
-        key=smiles, smiles=smiles, formula=rdMolDescriptors.CalcMolFormula(molecule), charge=Chem.GetFormalCharge(molecule)
+        key=smiles,
+        smiles=smiles,
+        formula=rdMolDescriptors.CalcMolFormula(molecule),
+        charge=Chem.GetFormalCharge(molecule),
     )
 
 
