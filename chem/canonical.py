@@ -49,11 +49,13 @@ def canonical_form(
         edges: Label (an integer) of each edge (i, j) with i < j.
         colors: Further label of each vertex, such as a stereo descriptor; zero everywhere by default.
     """
-    extra = colors if colors is not None else [0] * len(numbers)
+    # Plain integers throughout: the digest hashes the text of the certificate, and NumPy's integers print differently.
+    numbers = [int(number) for number in numbers]
+    extra = [int(color) for color in colors] if colors is not None else [0] * len(numbers)
     adjacency: list[list[tuple[int, int]]] = [[] for _ in numbers]
     for (i, j), label in edges.items():
-        adjacency[i].append((label, j))
-        adjacency[j].append((label, i))
+        adjacency[i].append((int(label), j))
+        adjacency[j].append((int(label), i))
     # Hydrogens with a single edge, to a heavy atom, become part of that atom's colour.
     folded: dict[int, list[tuple[int, int, int]]] = {}
     for atom, number in enumerate(numbers):

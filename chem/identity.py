@@ -11,17 +11,19 @@ from __future__ import annotations
 from functools import lru_cache
 
 from chem.canonical import CanonicalForm, canonical_form
-from chem.errors import UnbalancedReactionError
+from chem.errors import InputError, UnbalancedReactionError
 from chem.graph import MolecularGraph
 from chem.lewis import charge_and_multiplicity_of_fragments
 from chem.smiles import to_rdkit, write_mapped_smiles, write_smiles
-from chem.stereo import stereo_labels
+from chem.stereo import stereo_elements, stereo_labels
 from chem.types import Pair, Reaction, Species, hill_formula
 
 _ATOM_LABELS = {"R": 1, "S": 2, "r": 3, "s": 4}
 _BOND_LABELS = {"E": 1, "Z": 2}
+_CACHED = 8192  # entries of each cache
 
 
+@lru_cache(maxsize=_CACHED)
 def _stereo_coloring(graph: MolecularGraph) -> tuple[list[int], dict[Pair, int]]:
     """CIP labels as integers: one an atom, one a double bond; empty where nothing is specified."""
     colors = [0] * graph.n_atoms
@@ -35,6 +37,21 @@ def _stereo_coloring(graph: MolecularGraph) -> tuple[list[int], dict[Pair, int]]
     return colors, bonds
 
 
+def _with_real_stereo(graph: MolecularGraph) -> MolecularGraph:
+    """The graph without the marks that mean nothing.
+
+    Such are marks on an atom with two like ligands or on a bond that is not double. They come from geometries, and from
+    reactions in which a double bond moves away.
+    """
+    if not graph.tetrahedral and not graph.double_bonds:
+        return graph
+    centres, bonds = stereo_elements(to_rdkit(graph))
+    return graph.with_stereo(
+        frozenset(each for each in graph.tetrahedral if each[0] in centres),
+        frozenset(each for each in graph.double_bonds if (each[0], each[1]) in bonds),
+    )
+
+
 def _stereo_form(graph: MolecularGraph) -> CanonicalForm | None:
     colors, labels = _stereo_coloring(graph)
     if not any(colors) and not labels:
@@ -42,9 +59,19 @@ def _stereo_form(graph: MolecularGraph) -> CanonicalForm | None:
     return canonical_form(graph.numbers, {pair: 1 + labels.get(pair, 0) for pair in graph.bonds}, colors)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=_CACHED)
 def species_of(graph: MolecularGraph) -> Species:
-    """The species of one connected molecule, with its graph in canonical atom order."""
+    """The species of one connected molecule, with its graph in canonical atom order.
+
+    Raises:
+        InputError: The graph holds several molecules.
+    """
+    if len(graph.fragments) != 1:
+        raise InputError(
+            f"{hill_formula(graph.numbers)} with {len(graph.fragments)} separate molecules is not one species; use"
+            " split_species"
+        )
+    graph = _with_real_stereo(graph)
     form = canonical_form(graph.numbers, dict.fromkeys(graph.bonds, 1))
     key = f"{hill_formula(graph.numbers)}-{form.digest}"
     if graph.charge:
@@ -64,7 +91,7 @@ def species_of(graph: MolecularGraph) -> Species:
     )
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=_CACHED)
 def split_species(graph: MolecularGraph) -> tuple[Species, ...]:
     """Species of the connected components, sorted by key, repeated as often as they occur."""
     if len(graph.fragments) == 1:
@@ -89,7 +116,7 @@ def subgraph(graph: MolecularGraph, atoms: tuple[int, ...], charge: int, multipl
     )
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_CACHED)
 def mapping_form(reactant: MolecularGraph, product: MolecularGraph) -> CanonicalForm:
     """Canonical form of a reaction read in one direction: bonds labelled 1 kept, 2 broken, 3 formed."""
     edges = {}
@@ -167,6 +194,7 @@ def make_reaction(reactant: MolecularGraph, product: MolecularGraph, degeneracy:
         UnbalancedReactionError: The sides hold different atoms, charge or multiplicity.
     """
     check_balanced(reactant, product)
+    reactant, product = _with_real_stereo(reactant), _with_real_stereo(product)
     forward, backward = mapping_form(reactant, product), mapping_form(product, reactant)
     if degeneracy is None:
         group = canonical_form(reactant.numbers, dict.fromkeys(reactant.bonds, 1)).automorphisms

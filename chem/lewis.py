@@ -36,6 +36,8 @@ STANDARD_VALENCE = {1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17:
 # hydroxycarbene stays one, and a pair of charges joined by a triple bond to terminal carbon is cheaper than a carbene:
 # carbon monoxide, isocyanides.
 _CHARGE, _HOLE, _NITRENE_HOLE, _RADICAL, _UNCOUPLED, _TERMINAL_TRIPLE, _EXPANDED = 10.0, 9.0, 12.0, 8.0, 6.0, -3.0, 1.0
+_EQUAL = 0.05  # resonance forms whose costs differ by less are of one weight
+_CACHED = 8192  # molecules kept by each cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,8 @@ def _states(number: int, degree: int) -> tuple[_State, ...]:
             if expanded and (number < 14 or charge < 0 or shell > 14 or shell % 2):
                 continue
             for unpaired in range(nonbonding % 2, min(nonbonding, 4) + 1, 2):
-                if unpaired > nonbonding or (expanded and unpaired):
+                # Each unpaired electron needs an orbital of its own.
+                if (expanded and unpaired) or (not expanded and shell + unpaired > octet):
                     continue
                 missing = max(octet - shell - unpaired, 0)
                 cost = _CHARGE * abs(charge) * abs(charge) + charge * (ELECTRONEGATIVITY[number] - 2.5)
@@ -103,7 +106,7 @@ def _states(number: int, degree: int) -> tuple[_State, ...]:
     return tuple(result)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=_CACHED)
 def lewis_structure(graph: MolecularGraph) -> LewisStructure:
     """The best Lewis structure of a graph, the same whatever the atom order.
 
@@ -114,7 +117,7 @@ def lewis_structure(graph: MolecularGraph) -> LewisStructure:
     if simple is not None:
         return simple
     order = canonical_form(graph.numbers, dict.fromkeys(graph.bonds, 1)).order
-    solved = _solve(graph.permuted(order))
+    solved, _ = _solve(graph.without_stereo().permuted(order))
     place = {old: new for new, old in enumerate(order)}
     orders = dict(solved.orders)
     return LewisStructure(
@@ -198,8 +201,16 @@ def _placements(pairs: list[Pair], wanted: list[int]) -> Iterator[dict[Pair, int
     yield from place(0, wanted, {})
 
 
-def _solve(graph: MolecularGraph) -> LewisStructure:
-    """Integer program: pick one state an atom and the order of each bond at the least cost."""
+def _solve(graph: MolecularGraph, single: Pair | None = None) -> tuple[LewisStructure, float]:
+    """Integer program: pick one state an atom and the order of each bond at the least cost.
+
+    Args:
+        graph: The molecule or molecules.
+        single: A bond that must be single; None for no such condition.
+
+    Returns:
+        The structure, and its cost without the preferences that only decide between equals.
+    """
     bonds = sorted(graph.bonds)
     states = [_states(n, len(around)) for n, around in zip(graph.numbers, graph.neighbors, strict=True)]
     first_state = np.cumsum([0, *[len(options) for options in states]])
@@ -207,7 +218,7 @@ def _solve(graph: MolecularGraph) -> LewisStructure:
     # Variables: one per state; per bond its order minus one and whether it is triple; one for antiferromagnetic pairs.
     extra, triple, uncoupled = n_states, n_states + n_bonds, n_states + 2 * n_bonds
     n_variables = uncoupled + 1
-    cost = np.zeros(n_variables)
+    cost, preference = np.zeros(n_variables), np.zeros(n_variables)
     upper = np.ones(n_variables)
     upper[extra:triple], upper[uncoupled] = 2, graph.n_atoms
     cost[uncoupled] = _UNCOUPLED
@@ -219,8 +230,9 @@ def _solve(graph: MolecularGraph) -> LewisStructure:
         low[row] = high[row] = 1
         low[row + 1] = high[row + 1] = len(graph.neighbors[atom])
         for index, state in enumerate(options, start=int(first_state[atom])):
+            cost[index] = state.cost
             # A tiny preference for charges early in the canonical order decides between equivalent resonance forms.
-            cost[index] = state.cost + 1e-4 * atom * (abs(state.charge) + state.unpaired)
+            preference[index] = 1e-4 * atom * (abs(state.charge) + state.unpaired)
             rows[row, index] = 1
             rows[row + 1, index] = state.valence
             rows[2 * graph.n_atoms, index] = state.charge
@@ -229,7 +241,7 @@ def _solve(graph: MolecularGraph) -> LewisStructure:
     rows[2 * graph.n_atoms + 1, uncoupled] = -2
     low[2 * graph.n_atoms + 1] = high[2 * graph.n_atoms + 1] = graph.multiplicity - 1
     for place, (i, j) in enumerate(bonds):
-        cost[extra + place] += 1e-5 * place
+        preference[extra + place] = 1e-5 * place
         if any(graph.numbers[atom] == 6 and len(graph.neighbors[atom]) == 1 for atom in (i, j)):
             cost[triple + place] = _TERMINAL_TRIPLE
         rows[2 * i + 1, extra + place] = -1
@@ -237,8 +249,10 @@ def _solve(graph: MolecularGraph) -> LewisStructure:
         row = 2 * graph.n_atoms + 2 + place  # triple <= extra / 2
         rows[row, extra + place], rows[row, triple + place] = 1, -2
         high[row] = 2
+    if single is not None:
+        upper[extra + bonds.index(single)] = 0
     solution = milp(
-        cost,
+        cost + preference,
         integrality=np.ones(n_variables),
         bounds=(np.zeros(n_variables), upper),
         constraints=LinearConstraint(rows.tocsr(), low, high),
@@ -256,11 +270,12 @@ def _solve(graph: MolecularGraph) -> LewisStructure:
         options[int(np.argmax(values[first_state[atom] : first_state[atom + 1]]))]
         for atom, options in enumerate(states)
     ]
-    return LewisStructure(
+    structure = LewisStructure(
         orders=tuple((pair, int(values[extra + place]) + 1) for place, pair in enumerate(bonds)),
         charges=tuple(state.charge for state in chosen),
         unpaired=tuple(state.unpaired for state in chosen),
     )
+    return structure, float(cost @ values)
 
 
 def resonance_structures(graph: MolecularGraph, limit: int = 64) -> list[LewisStructure]:
@@ -284,9 +299,40 @@ def resonance_structures(graph: MolecularGraph, limit: int = 64) -> list[LewisSt
 
 
 def charge_and_multiplicity_of_fragments(graph: MolecularGraph) -> tuple[tuple[int, int], ...]:
-    """Charge and multiplicity of each connected component, from the Lewis structure of the whole."""
+    """Charge and multiplicity of each connected component, from the Lewis structure of the whole.
+
+    Spins that the multiplicity of the whole wants paired pair up inside a molecule first, so that a singlet diradical
+    beside a spectator stays a singlet; what is left (two radicals that make a singlet) pairs between molecules.
+    """
     structure = lewis_structure(graph)
-    return tuple(
-        (sum(structure.charges[atom] for atom in atoms), 1 + sum(structure.unpaired[atom] for atom in atoms))
-        for atoms in graph.fragments
-    )
+    charges = [sum(structure.charges[atom] for atom in atoms) for atoms in graph.fragments]
+    unpaired = [sum(structure.unpaired[atom] for atom in atoms) for atoms in graph.fragments]
+    to_pair = (sum(unpaired) - (graph.multiplicity - 1)) // 2
+    if to_pair and max(unpaired) > 1:
+        order = canonical_form(graph.numbers, dict.fromkeys(graph.bonds, 1)).order
+        place = {atom: index for index, atom in enumerate(order)}
+        first = [min(place[atom] for atom in atoms) for atoms in graph.fragments]
+        for fragment in sorted(range(len(first)), key=lambda each: first[each]):
+            paired = min(unpaired[fragment] // 2, to_pair)
+            unpaired[fragment] -= 2 * paired
+            to_pair -= paired
+    return tuple((charge, 1 + electrons) for charge, electrons in zip(charges, unpaired, strict=True))
+
+
+@lru_cache(maxsize=_CACHED)
+def double_in_every_form(graph: MolecularGraph, pair: Pair) -> bool:
+    """Whether a bond is double in all resonance forms of the least cost.
+
+    Only such a bond holds its E or Z: in an allyl radical the choice between the two forms is one of bookkeeping.
+    """
+    best = lewis_structure(graph)
+    if any(dict(form.orders)[pair] != 2 for form in resonance_structures(graph)):
+        return False
+    if best.neutral_closed_shell and _standard_structure(graph) is not None:
+        return True
+    _, least = _solve(graph)
+    try:
+        _, other = _solve(graph, single=pair)
+    except CalculationError:
+        return True
+    return other > least + _EQUAL

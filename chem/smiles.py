@@ -23,16 +23,19 @@ def parse_smiles(smiles: str, multiplicity: int | None = None) -> MolecularGraph
     Atoms come in the order of the string, or of the atom-map numbers where every atom, hydrogens included, has one.
 
     Args:
-        smiles: The string.
-        multiplicity: Spin multiplicity; by default 1 plus the unpaired electrons as written, paired up where even.
+        smiles: The string; blanks around it are ignored.
+        multiplicity: Spin multiplicity; by default the lowest that the number of electrons allows: 1 or 2.
 
     Raises:
-        SmilesError: The string does not parse, is empty, or has partial or repeated map numbers.
+        SmilesError: The string does not parse, is empty, or has isotopes, partial or repeated map numbers.
         ElementError: It holds a query or dummy atom.
+        ElectronCountError: The electrons cannot have this multiplicity.
     """
     molecule = _read(smiles)
     if any(atom.GetAtomicNum() == 0 for atom in molecule.GetAtoms()):
         raise ElementError(f"SMILES {smiles!r} holds a dummy or query atom; name a real element")
+    if any(atom.GetIsotope() for atom in molecule.GetAtoms()):
+        raise SmilesError(f"SMILES {smiles!r} names an isotope; species are of natural abundance, so leave it out")
     maps: list[int] = [atom.GetAtomMapNum() for atom in molecule.GetAtoms()]
     order = list(range(len(maps)))
     if any(maps):
@@ -43,15 +46,16 @@ def parse_smiles(smiles: str, multiplicity: int | None = None) -> MolecularGraph
             )
         order.sort(key=lambda atom: maps[atom])
     charge = sum(atom.GetFormalCharge() for atom in molecule.GetAtoms())
-    unpaired = sum(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms())
+    numbers = tuple(int(atom.GetAtomicNum()) for atom in molecule.GetAtoms())
+    lowest = 1 + (sum(numbers) - charge) % 2
     graph = MolecularGraph(
-        numbers=tuple(atom.GetAtomicNum() for atom in molecule.GetAtoms()),
+        numbers=numbers,
         bonds=frozenset(
             (min(a, b), max(a, b))
             for a, b in ((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds())
         ),
         charge=charge,
-        multiplicity=multiplicity if multiplicity is not None else (2 if unpaired % 2 else 1),
+        multiplicity=multiplicity if multiplicity is not None else lowest,
         tetrahedral=frozenset(_tetrahedral(molecule)),
         double_bonds=frozenset(_double_bonds(molecule)),
     )
@@ -59,6 +63,12 @@ def parse_smiles(smiles: str, multiplicity: int | None = None) -> MolecularGraph
 
 
 def _read(smiles: str) -> Chem.Mol:
+    if not isinstance(smiles, str):
+        raise SmilesError(f"a SMILES must be a string such as O=CCCOO, got {smiles!r} ({type(smiles).__name__})")
+    if len(smiles.split()) > 1:
+        raise SmilesError(f"SMILES {smiles!r} holds blanks; give one SMILES without a name, molecules joined by dots")
+    if ">" in smiles:
+        raise SmilesError(f"SMILES {smiles!r} is a reaction; give one side of it")
     parameters = Chem.SmilesParserParams()
     parameters.removeHs = False  # type: ignore[assignment]  # RDKit's stubs take the property for its class
     with rdBase.BlockLogs():
@@ -67,10 +77,20 @@ def _read(smiles: str) -> Chem.Mol:
         except (ValueError, RuntimeError) as error:
             raise SmilesError(f"SMILES {smiles!r} does not parse: {error}") from error
     if molecule is None:
-        raise SmilesError(f"SMILES {smiles!r} does not parse; check brackets, ring closures and valences")
+        raise SmilesError(f"SMILES {smiles!r} does not parse: {_reason(smiles)}; correct it")
     if molecule.GetNumAtoms() == 0:
         raise SmilesError("the SMILES is empty; give a molecule such as O=CCCOO")
     return Chem.AddHs(molecule)
+
+
+def _reason(smiles: str) -> str:
+    """What RDKit objects to in a SMILES that it refused."""
+    with rdBase.BlockLogs():
+        unchecked = Chem.MolFromSmiles(smiles.strip(), sanitize=False)
+        if unchecked is None:
+            return "its syntax is wrong (brackets, ring closures, elements)"
+        problems = [problem.Message() for problem in Chem.DetectChemistryProblems(unchecked)]
+    return "; ".join(problems) if problems else "its bonds or stereo marks contradict each other"
 
 
 def _tetrahedral(molecule: Chem.Mol) -> list[tuple[int, int]]:
@@ -135,14 +155,17 @@ def _carbene_electrons(graph: MolecularGraph, lewis: LewisStructure, atom: int) 
     return max(4 - valence, 0)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def write_smiles(graph: MolecularGraph) -> str:
     """Canonical SMILES with stereo labels, without explicit hydrogens or map numbers."""
     with rdBase.BlockLogs():
         molecule = Chem.RemoveHs(to_rdkit(graph), sanitize=False)
         Chem.SanitizeMol(molecule, catchErrors=True)
-        # The writer forgets cis and trans bonds that were not perceived anew.
-        Chem.AssignStereochemistry(molecule, cleanIt=False, force=True)
+        if graph.tetrahedral or graph.double_bonds:
+            # The writer forgets cis and trans bonds that were not perceived anew, and orders the marks of rings
+            # canonically only in what it has read.
+            Chem.AssignStereochemistry(molecule, cleanIt=False, force=True)
+            molecule = Chem.MolFromSmiles(Chem.MolToSmiles(molecule)) or molecule
         return str(Chem.MolToSmiles(molecule))
 
 
@@ -150,4 +173,7 @@ def write_mapped_smiles(graph: MolecularGraph) -> str:
     """SMILES with explicit hydrogens, the map number being the place of the atom counted from 1."""
     molecule = to_rdkit(graph, mapped=True)
     Chem.AssignStereochemistry(molecule, cleanIt=False, force=True)
+    for atom in molecule.GetAtoms():
+        # With this property the writer may swap the marks of two ring atoms that only their map numbers tell apart.
+        atom.ClearProp("_ringStereoAtoms")
     return str(Chem.MolToSmiles(molecule))

@@ -2,7 +2,8 @@
 
 On a graph, a centre is (atom, sign): the sign of the triple product of the vectors to its three lowest-numbered
 neighbours, in ascending order; a double bond is (i, j, sign): +1 when the lowest-numbered further neighbours of i and j
-are on one side. What is not listed is unspecified.
+are on one side. What is not listed is unspecified. Axial chirality (allenes, atropisomers) and the geometry of longer
+cumulenes are not distinguished.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdCIPLabeler
 
 from chem.graph import MolecularGraph, permutation_sign
-from chem.types import Geometry
+from chem.lewis import double_in_every_form
+from chem.types import Geometry, Pair
 
 _TAGS = {Chem.ChiralType.CHI_TETRAHEDRAL_CCW: 1, Chem.ChiralType.CHI_TETRAHEDRAL_CW: -1}
 _FLATNESS = 0.15  # triple product of unit vectors under which a centre counts as planar
+_LINEARITY = 0.2  # distance from the axis of a bond, Angstrom, under which a neighbour lies on it
 
 
 def chiral_sign(atom: Chem.Atom) -> int:
@@ -48,11 +51,33 @@ def set_stereo(molecule: Chem.RWMol, graph: MolecularGraph) -> None:
         second = [n for n in graph.neighbors[j] if n != i]
         if bond is None or bond.GetBondType() != Chem.BondType.DOUBLE or not first or not second:
             continue
+        if any(_double_bonds_of(molecule.GetAtomWithIdx(atom)) > 1 for atom in (i, j)):  # cumulenes
+            continue
+        if not double_in_every_form(graph, (i, j)):
+            continue
         begins_at_i = bond.GetBeginAtomIdx() == i
         bond.SetStereoAtoms(*((first[0], second[0]) if begins_at_i else (second[0], first[0])))
         bond.SetStereo(Chem.BondStereo.STEREOCIS if sign > 0 else Chem.BondStereo.STEREOTRANS)
     with rdBase.BlockLogs():
         Chem.FindPotentialStereo(molecule, cleanIt=True, flagPossible=False)
+
+
+def _double_bonds_of(atom: Chem.Atom) -> int:
+    return sum(bond.GetBondType() == Chem.BondType.DOUBLE for bond in atom.GetBonds())
+
+
+def stereo_elements(molecule: Chem.Mol) -> tuple[set[int], set[Pair]]:
+    """Centres and double bonds on which `set_stereo` left a mark.
+
+    Not each of them has a CIP label: in trans-1,3,5-trimethylcyclohexane two centres depend on the third.
+    """
+    centres = {atom.GetIdx() for atom in molecule.GetAtoms() if atom.GetChiralTag() in _TAGS}
+    bonds = set()
+    for bond in molecule.GetBonds():
+        if bond.GetStereo() != Chem.BondStereo.STEREONONE:
+            i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+            bonds.add((min(i, j), max(i, j)))
+    return centres, bonds
 
 
 def stereo_labels(molecule: Chem.Mol) -> tuple[tuple[tuple[int, str], ...], tuple[tuple[int, int, str], ...]]:
@@ -93,8 +118,9 @@ def perceive_stereo(graph: MolecularGraph, geometry: Geometry) -> MolecularGraph
         right = positions[second[0]] - positions[j]
         left = left - axis * np.dot(left, axis) / np.dot(axis, axis)
         right = right - axis * np.dot(right, axis) / np.dot(axis, axis)
-        norm = float(np.linalg.norm(left) * np.linalg.norm(right))
-        cosine = float(np.dot(left, right)) / norm if norm > 1e-6 else 0.0
+        if min(np.linalg.norm(left), np.linalg.norm(right)) < _LINEARITY:
+            continue
+        cosine = float(np.dot(left, right) / (np.linalg.norm(left) * np.linalg.norm(right)))
         if abs(cosine) > 0.5:
             double_bonds.append((i, j, 1 if cosine > 0 else -1))
     return graph.with_stereo(frozenset(tetrahedral), frozenset(double_bonds))
