@@ -1,0 +1,286 @@
+"""The transition state of one reaction: starts tried in order until one is proved, every attempt recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from chem import search_checks as checks
+from chem.alignment import rmsd
+from chem.errors import CalculationError, ConfigurationError
+from chem.frequencies import Vibrations, finite_difference_hessian, vibrations
+from chem.generator import EndPoints
+from chem.irc import follow_irc
+from chem.neb import highest_image
+from chem.perception import perceive_graph
+from chem.potential import GradientCounter, attach
+from chem.saddle import SaddlePoint, find_saddle
+from chem.types import (
+    Attempt,
+    Check,
+    CheckName,
+    Failure,
+    Geometry,
+    LevelOfTheory,
+    Outcome,
+    SearchResult,
+    Stage,
+    Status,
+    TransitionState,
+    TSCandidate,
+    Verdict,
+)
+
+SAME_SADDLE_EV, SAME_SADDLE_ANGSTROM = 1e-3, 0.03  # two searches that ended closer than this found one saddle
+PUSH_ANGSTROM = 0.15  # along the second imaginary mode of a saddle of order two
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """What a search may spend and what it asks for.
+
+    Attributes:
+        budget_gradient_calls: Gradient calls of the whole search.
+        attempt_gradient_calls: Gradient calls of one attempt: saddle search, frequencies and path.
+        saddle_gradient_calls: Gradient calls of the saddle search within one attempt.
+        neb_gradient_calls: Gradient calls of the band, on top of those of its attempt.
+        fmax_ev_per_angstrom: Largest force on an atom of a converged saddle point.
+        imaginary_threshold_cm1: Imaginary modes above minus this count as numerical noise.
+        use_neb: Whether a band is tried after the last candidate.
+        n_images: Interior images of the band.
+    """
+
+    budget_gradient_calls: int = 3000
+    attempt_gradient_calls: int = 800
+    saddle_gradient_calls: int = 200
+    neb_gradient_calls: int = 500
+    fmax_ev_per_angstrom: float = 0.02
+    imaginary_threshold_cm1: float = 30.0
+    use_neb: bool = True
+    n_images: int = 7
+
+    def __post_init__(self) -> None:
+        """Numbers are positive."""
+        for name in (
+            "budget_gradient_calls",
+            "attempt_gradient_calls",
+            "saddle_gradient_calls",
+            "neb_gradient_calls",
+            "fmax_ev_per_angstrom",
+            "n_images",
+        ):
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.imaginary_threshold_cm1 < 0:
+            raise ConfigurationError(
+                f"imaginary_threshold_cm1 must not be negative, got {self.imaginary_threshold_cm1}"
+            )
+
+
+def search_transition_state(
+    ends: EndPoints, candidates: Sequence[TSCandidate], level: LevelOfTheory, settings: SearchSettings
+) -> SearchResult:
+    """Find the transition state between two ends and prove it.
+
+    Each candidate in order, then the highest image of a nudged elastic band, is refined to a saddle point, and checked:
+    exactly one imaginary mode, which moves the changing bonds; the steepest-descent path leads to the two ends; the
+    energies are ordered. The first intended one ends the search, the budget ends it otherwise. Expected failures are
+    attempts with a `Failure`; only bad input and bugs raise.
+
+    Args:
+        ends: Relaxed reactant and product in one atom order.
+        candidates: Guesses, best first; may be empty where the band is allowed.
+        level: Level of theory of everything.
+        settings: Limits and thresholds. Gradient calls limit a search, never its time, so that a run can be repeated.
+
+    Returns:
+        Every attempt, in order.
+
+    Raises:
+        ConfigurationError: There is nothing to try: no candidate and no band.
+        ElementError: An element is outside what the level supports.
+    """
+    if not candidates and not settings.use_neb:
+        raise ConfigurationError("there is nothing to try: give candidates, or allow the band with use_neb")
+    counter = GradientCounter(budget=settings.budget_gradient_calls)
+    attach(ends.reactant, level, counter)  # unsupported elements show here, before anything is spent
+    if perceive_graph(ends.reactant).bonds == perceive_graph(ends.product).bonds:
+        failure = Failure(
+            stage=Stage.PREPARE,
+            kind="same_bonds",
+            message="reactant and product have the same bonds, so there is no reaction to search; check the ends",
+        )
+        return SearchResult(level=level, attempts=(_failed("none", 0, 0.0, failure),))
+    starts: list[tuple[str, Geometry | None]] = [
+        (f"{candidate.generator}:{place}", candidate.geometry) for place, candidate in enumerate(candidates)
+    ]
+    if settings.use_neb:
+        starts.append(("neb", None))
+    attempts: list[Attempt] = []
+    for start, guess in starts:
+        if attempts and counter.remaining < 1:
+            break
+        attempts.append(_attempt(start, guess, ends, level, settings, counter, attempts))
+        if attempts[-1].outcome is Outcome.INTENDED:
+            break
+    return SearchResult(level=level, attempts=tuple(attempts))
+
+
+def _failed(
+    start: str, calls: int, seconds: float, failure: Failure, transition_state: TransitionState | None = None
+) -> Attempt:
+    return Attempt(
+        start=start,
+        gradient_calls=calls,
+        seconds=seconds,
+        outcome=Outcome.FAILED,
+        failure=failure,
+        transition_state=transition_state,
+    )
+
+
+def _attempt(
+    start: str,
+    guess: Geometry | None,
+    ends: EndPoints,
+    level: LevelOfTheory,
+    settings: SearchSettings,
+    counter: GradientCounter,
+    earlier: Sequence[Attempt],
+) -> Attempt:
+    """One start, from guess to verdict; without a guess, the band makes it."""
+    began, before = time.perf_counter(), counter.calls
+
+    def spent() -> tuple[int, float]:
+        return counter.calls - before, time.perf_counter() - began
+
+    try:
+        if guess is None:
+            band = counter.child(settings.neb_gradient_calls)
+            guess = highest_image(ends, level, band, n_images=settings.n_images)
+    except CalculationError as error:
+        return _failed(start, *spent(), Failure(stage=Stage.GENERATE, kind=error.kind, message=str(error)))
+    own = counter.child(settings.attempt_gradient_calls)
+    try:
+        saddle = _find(guess, level, own, settings)
+    except CalculationError as error:
+        return _failed(start, *spent(), Failure(stage=Stage.SADDLE, kind=error.kind, message=str(error)))
+    for attempt in earlier:
+        if attempt.transition_state is not None and _same_saddle(saddle, attempt.transition_state):
+            calls, seconds = spent()
+            return replace(attempt, start=start, gradient_calls=calls, seconds=seconds)
+    judged = _judge(saddle, ends, level, settings, own)
+    calls, seconds = spent()
+    return Attempt(
+        start=start,
+        gradient_calls=calls,
+        seconds=seconds,
+        outcome=judged.outcome,
+        failure=judged.failure,
+        transition_state=judged.transition_state,
+    )
+
+
+def _find(guess: Geometry, level: LevelOfTheory, own: GradientCounter, settings: SearchSettings) -> SaddlePoint:
+    limited = own.child(settings.saddle_gradient_calls)
+    return find_saddle(guess, level, limited, fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom)
+
+
+def _same_saddle(saddle: SaddlePoint, known: TransitionState) -> bool:
+    return (
+        abs(saddle.energy_ev - known.energy_ev) < SAME_SADDLE_EV
+        and rmsd(saddle.geometry.positions, known.geometry.positions) < SAME_SADDLE_ANGSTROM
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Judgement:
+    outcome: Outcome
+    failure: Failure | None
+    transition_state: TransitionState
+
+
+def _judge(
+    saddle: SaddlePoint, ends: EndPoints, level: LevelOfTheory, settings: SearchSettings, own: GradientCounter
+) -> _Judgement:
+    """Frequencies, path and checks of a converged saddle point."""
+    plain = TransitionState(geometry=saddle.geometry, energy_ev=saddle.energy_ev, level=level, verdict=Verdict())
+
+    def fail(stage: Stage, kind: str, message: str, known: TransitionState, done: Sequence[Check]) -> _Judgement:
+        ran = {check.name for check in done}
+        rest = [checks.not_checked(name, message) for name in CheckName if name not in ran]
+        return _Judgement(
+            outcome=Outcome.FAILED,
+            failure=Failure(stage=stage, kind=kind, message=message),
+            transition_state=replace(known, verdict=Verdict(checks=(*done, *rest))),
+        )
+
+    try:
+        saddle, analysis = _first_order(saddle, level, settings, own)
+    except CalculationError as error:
+        return fail(Stage.FREQUENCIES, error.kind, str(error), plain, ())
+    except np.linalg.LinAlgError as error:
+        return fail(Stage.FREQUENCIES, "numerical", f"the Hessian could not be diagonalised: {error}", plain, ())
+    order = checks.check_order(analysis, settings.imaginary_threshold_cm1)
+    known = TransitionState(
+        geometry=saddle.geometry,
+        energy_ev=saddle.energy_ev,
+        level=level,
+        verdict=Verdict(),
+        frequencies_cm1=tuple(float(value) for value in analysis.frequencies_cm1),
+    )
+    if order.status is not Status.PASSED:
+        number = checks.count_imaginary(analysis, settings.imaginary_threshold_cm1)
+        return fail(
+            Stage.FREQUENCIES, "wrong_saddle_order", f"{number} imaginary modes, one was wanted", known, (order,)
+        )
+    mode = checks.check_mode(saddle.geometry, analysis, perceive_graph(ends.reactant), perceive_graph(ends.product))
+    try:
+        branches = follow_irc(saddle.geometry, saddle.energy_ev, analysis.hessian, analysis.modes[0], level, own)
+    except CalculationError as error:
+        return fail(Stage.IRC, error.kind, str(error), known, (order, mode))
+    except np.linalg.LinAlgError as error:
+        return fail(Stage.IRC, "numerical", f"the path broke down: {error}", known, (order, mode))
+    branches = checks.orient(branches, ends)
+    match, energies = checks.check_ends(branches, ends), checks.check_energies(saddle.energy_ev, branches)
+    first, last = (branch.end for branch in branches)
+    proved = replace(
+        known,
+        verdict=Verdict(checks=(order, mode, match, energies)),
+        reactant_end=first.geometry,
+        product_end=last.geometry,
+        reactant_end_energy_ev=first.energy_ev,
+        product_end_energy_ev=last.energy_ev,
+    )
+    failure, outcome = None, Outcome.UNINTENDED
+    if match.status is Status.COULD_NOT_CHECK:
+        outcome = Outcome.FAILED
+        failure = Failure(stage=Stage.IRC, kind="not_converged", message=str(match.evidence["reason"]))
+    elif perceive_graph(first.geometry).bonds == perceive_graph(last.geometry).bonds:
+        outcome = Outcome.FAILED
+        failure = Failure(stage=Stage.IRC, kind="conformational", message="both ends of the path have the same bonds")
+    elif match.status is Status.PASSED:
+        outcome = Outcome.INTENDED
+    return _Judgement(outcome=outcome, failure=failure, transition_state=proved)
+
+
+def _first_order(
+    saddle: SaddlePoint, level: LevelOfTheory, settings: SearchSettings, own: GradientCounter
+) -> tuple[SaddlePoint, Vibrations]:
+    """The saddle with its vibrations; from one of order two, pushed once along the second mode and searched again."""
+    analysis = vibrations(saddle.geometry, finite_difference_hessian(saddle.geometry, level, own))
+    if checks.count_imaginary(analysis, settings.imaginary_threshold_cm1) < 2:
+        return saddle, analysis
+    mode = analysis.modes[1]
+    push = PUSH_ANGSTROM * mode / np.linalg.norm(mode, axis=1).max()
+    try:
+        again = _find(saddle.geometry.with_positions(saddle.geometry.positions + push), level, own, settings)
+        pushed = vibrations(again.geometry, finite_difference_hessian(again.geometry, level, own))
+    except CalculationError:
+        return saddle, analysis  # its order fails the check that follows, with both modes in the evidence
+    if checks.count_imaginary(pushed, settings.imaginary_threshold_cm1) != 1:
+        return saddle, analysis
+    return again, pushed
