@@ -106,7 +106,7 @@ class ReactionEntry:
         reactants: Keys of the reactant species, repeated as often as they occur.
         products: Keys of the product species, likewise.
         mapped_smiles: Atom-mapped reaction SMILES.
-        degeneracy: Symmetry-equivalent atom maps in the forward direction.
+        degeneracy: Symmetry-equivalent atom maps in the forward direction; None when unknown.
         barrier_forward_kcal_mol: Height above the reactant end of the IRC, kcal/mol; None when unknown.
         barrier_reverse_kcal_mol: Height above the product end, kcal/mol; None when unknown.
         verdict: How far the barrier was checked; never None beside a barrier.
@@ -124,7 +124,7 @@ class ReactionEntry:
     reactants: tuple[str, ...]
     products: tuple[str, ...]
     mapped_smiles: str = ""
-    degeneracy: int = 1
+    degeneracy: int | None = 1
     barrier_forward_kcal_mol: float | None = None
     barrier_reverse_kcal_mol: float | None = None
     verdict: Status | None = None
@@ -182,7 +182,7 @@ class Costs:
 
     Attributes:
         gradient_calls: Energy-and-gradient evaluations in all.
-        wall_seconds: Wall time in all, s; less than the sum over stages where they ran side by side.
+        wall_seconds: Wall time of all calculations, s, those that ran side by side added up.
         by_stage: The same by stage, in the order of the work.
     """
 

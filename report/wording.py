@@ -57,6 +57,8 @@ STAGE_LABELS: dict[str, str] = {
     Stage.ENUMERATE: "Enumeration",
     Stage.PREPARE: "End points",
     Stage.GENERATE: "Candidates",
+    "search": "Search and checks",
+    "estimate": "Estimates",
     Stage.SADDLE: "Saddle search",
     Stage.FREQUENCIES: "Frequencies",
     Stage.IRC: "IRC",
