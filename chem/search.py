@@ -231,13 +231,16 @@ def _judge(
         level=level,
         verdict=Verdict(),
         frequencies_cm1=tuple(float(value) for value in analysis.frequencies_cm1),
+        imaginary_mode=analysis.modes[0] if len(analysis.modes) else None,
     )
     if order.status is not Status.PASSED:
         number = checks.count_imaginary(analysis, settings.imaginary_threshold_cm1)
         return fail(
             Stage.FREQUENCIES, "wrong_saddle_order", f"{number} imaginary modes, one was wanted", known, (order,)
         )
-    mode = checks.check_mode(saddle.geometry, analysis, perceive_graph(ends.reactant), perceive_graph(ends.product))
+    mode = checks.check_mode(
+        saddle.geometry, analysis.modes[0], perceive_graph(ends.reactant), perceive_graph(ends.product)
+    )
     try:
         branches = follow_irc(saddle.geometry, saddle.energy_ev, analysis.hessian, analysis.modes[0], level, own)
     except CalculationError as error:

@@ -51,7 +51,7 @@ def stretch_rates(geometry: Geometry, mode: NDArray[np.float64], pairs: list[Pai
     return rates
 
 
-def check_mode(geometry: Geometry, vibrations: Vibrations, before: MolecularGraph, after: MolecularGraph) -> Check:
+def check_mode(geometry: Geometry, mode: NDArray[np.float64], before: MolecularGraph, after: MolecularGraph) -> Check:
     """Whether the imaginary mode moves the bonds that break or form.
 
     With r_b the change of the length of bond b per unit displacement along the mode, over the bonds of both sides, the
@@ -59,7 +59,6 @@ def check_mode(geometry: Geometry, vibrations: Vibrations, before: MolecularGrap
     """
     changing = sorted(before.bonds ^ after.bonds)
     kept = sorted(before.bonds & after.bonds)
-    mode = vibrations.modes[0]
     moving = float((stretch_rates(geometry, mode, changing) ** 2).sum())
     spectating = float((stretch_rates(geometry, mode, kept) ** 2).sum())
     share = moving / (moving + spectating) if moving + spectating > 0 else 0.0

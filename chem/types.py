@@ -364,6 +364,7 @@ class TransitionState:
         product_end: Relaxed end on the other side.
         reactant_end_energy_ev: Electronic energy of the reactant end.
         product_end_energy_ev: Electronic energy of the product end.
+        imaginary_mode: Displacement along the lowest imaginary mode, shape (n_atoms, 3), unitless; not stored.
     """
 
     geometry: Geometry
@@ -375,6 +376,7 @@ class TransitionState:
     product_end: Geometry | None = None
     reactant_end_energy_ev: float | None = None
     product_end_energy_ev: float | None = None
+    imaginary_mode: NDArray[np.float64] | None = None
 
     @property
     def imaginary_frequencies_cm1(self) -> tuple[float, ...]:

@@ -15,9 +15,12 @@ def enumerate_command(
         typer.Argument(metavar="SMILES...", help="One molecule, or several that react with each other."),
     ],
     break_bonds: Annotated[
-        int, typer.Option("--break", min=1, max=4, help="Most electron-pair bonds broken at once; a double bond has two.")
+        int,
+        typer.Option("--break", min=1, max=4, help="Most electron-pair bonds broken at once; a double bond has two."),
     ] = 2,
-    form_bonds: Annotated[int, typer.Option("--form", min=1, max=4, help="Most electron-pair bonds formed at once.")] = 2,
+    form_bonds: Annotated[
+        int, typer.Option("--form", min=1, max=4, help="Most electron-pair bonds formed at once.")
+    ] = 2,
     depth: Annotated[int, typer.Option(min=1, help="Steps from the start; each new species is expanded alone.")] = 1,
     multiplicity: Annotated[
         int | None, typer.Option(min=1, help="Spin multiplicity 2S+1 of the whole; by default the lowest that fits.")
@@ -61,7 +64,9 @@ def enumerate_command(
         return
     print_table(
         f"{len(records)} reactions of {' + '.join(smiles)}",
-        ("products", "broken", "formed", "maps", "key") if depth == 1 else ("reaction", "broken", "formed", "maps", "key"),
+        ("products", "broken", "formed", "maps", "key")
+        if depth == 1
+        else ("reaction", "broken", "formed", "maps", "key"),
         [
             (
                 " + ".join(record["products"])

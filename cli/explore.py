@@ -29,23 +29,31 @@ _PREFECT_DEFAULTS = {
 
 def explore_command(
     smiles: Annotated[
-        list[str] | None, typer.Argument(metavar="SMILES...", help="Molecules to start from; default: those of the file.")
+        list[str] | None,
+        typer.Argument(metavar="SMILES...", help="Molecules to start from; default: those of the file."),
     ] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Rounds of expansion.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file; configs/explore.yaml explains every key.")] = None,
-    database: Annotated[str | None, typer.Option("--db", help="Database URL, sqlite:///FILE or postgresql://...")] = None,
+    database: Annotated[
+        str | None, typer.Option("--db", help="Database URL, sqlite:///FILE or postgresql://...")
+    ] = None,
     max_barrier: Annotated[
         float | None, typer.Option("--max-barrier", metavar="KCAL", help="Expand across barriers up to this, kcal/mol.")
     ] = None,
     max_pairs: Annotated[
-        int | None, typer.Option("--max-pairs", min=0, help="Pairs of reached species to react with each other, a round.")
+        int | None,
+        typer.Option("--max-pairs", min=0, help="Pairs of reached species to react with each other, a round."),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes, one thread each.")] = None,
     verify: Annotated[
         str | None, typer.Option(help="all: verify every reaction; triage: the doubtful ones; none: estimates only.")
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Where the HTML report goes; default: beside the database.")] = None,
-    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object with the summary on standard output.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Where the HTML report goes; default: beside the database.")
+    ] = None,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="One JSON object with the summary on standard output.")
+    ] = False,
 ) -> None:
     """Explore a reaction network: enumerate reactions, find transition states, verify them, keep everything.
 

@@ -82,7 +82,9 @@ class _View:
         self.campaign = campaign
         self.console = console
         self.started = time.monotonic()
-        self.tallies = {name: _Tally() for name in ("species", "reaction", "candidate", "prepare", "estimate", "search")}
+        self.tallies = {
+            name: _Tally() for name in ("species", "reaction", "candidate", "prepare", "estimate", "search")
+        }
         self._engine: object | None = None
         self._said: set[str] = set()
 
@@ -128,7 +130,9 @@ class _View:
             if name == "estimate" and not tally.total:
                 continue
             bar = ProgressBar(total=max(tally.total, 1), completed=tally.done, width=24)
-            states = ", ".join(f"{count} {state}" for state, count in sorted(tally.counts.items()) if state not in _OPEN)
+            states = ", ".join(
+                f"{count} {state}" for state, count in sorted(tally.counts.items()) if state not in _OPEN
+            )
             counts = f"{tally.done}/{tally.total}" + (f": {states}" if states else "")
             table.add_row(label, bar, counts, self._pace(tally))
         calls = sum(self.tallies[name].gradient_calls for name, _ in _STAGES)

@@ -31,10 +31,12 @@ def reactions_command(
         typer.Option(help="Only these verdicts: passed, failed, could_not_check, estimated. May be repeated."),
     ] = None,
     outcome: Annotated[
-        list[str] | None, typer.Option(help="Only these outcomes: intended, unintended, failed, pending. May be repeated.")
+        list[str] | None,
+        typer.Option(help="Only these outcomes: intended, unintended, failed, pending. May be repeated."),
     ] = None,
     max_barrier: Annotated[
-        float | None, typer.Option("--max-barrier", metavar="KCAL", help="Forward barrier known and not above, kcal/mol.")
+        float | None,
+        typer.Option("--max-barrier", metavar="KCAL", help="Forward barrier known and not above, kcal/mol."),
     ] = None,
     json_lines: JsonLines = False,
 ) -> None:
@@ -120,7 +122,15 @@ def species_command(
         f"{len(found)} species",
         ("SMILES", "formula", "charge", "multiplicity", "lowest energy eV", "reactions", "key"),
         [
-            (each.smiles, each.formula, each.charge, each.multiplicity, _number(each.energy_ev, 4), each.n_reactions, each.key)
+            (
+                each.smiles,
+                each.formula,
+                each.charge,
+                each.multiplicity,
+                _number(each.energy_ev, 4),
+                each.n_reactions,
+                each.key,
+            )
             for each in found
         ],
         right=("charge", "multiplicity", "lowest energy eV", "reactions"),

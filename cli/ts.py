@@ -62,7 +62,9 @@ def ts_command(
         return
     _print(record, result)
     if output is not None:
-        typer.echo(f"transition state written to {output}" if state is not None else f"no geometry to write to {output}")
+        typer.echo(
+            f"transition state written to {output}" if state is not None else f"no geometry to write to {output}"
+        )
 
 
 def search_record(result: SearchResult) -> dict[str, Any]:

@@ -155,6 +155,17 @@ def unexpanded_species(session: Session, campaign: str, *, rules_hash: str) -> l
     return [to_species(row) for row in session.scalars(statement)]
 
 
+def campaign_species(session: Session, campaign: str) -> list[Species]:
+    """All members of a campaign, in the order in which they were reached."""
+    statement = (
+        select(SpeciesRow)
+        .join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == SpeciesRow.id)
+        .where(SpeciesMembershipRow.campaign_id == campaign_id(session, campaign))
+        .order_by(SpeciesMembershipRow.round, SpeciesRow.key)
+    )
+    return [to_species(row) for row in session.scalars(statement)]
+
+
 def reaction_members(session: Session, campaign: str) -> dict[str, int]:
     """Round in which a campaign first reached each of its reactions, by reaction key."""
     statement = (

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chem.generator import EndPoints
 from chem.types import Geometry, Reaction, Species, TSCandidate
-from db.convert import to_geometry, to_reaction, to_species
+from db.convert import settings_hash, to_geometry, to_reaction, to_species
 from db.statements import select_in
 from db.tables import (
+    CalculationKind,
+    CalculationRow,
     CandidateRow,
     EndPointsRow,
     GeometryRow,
-    LevelRow,
     ReactionRow,
     ReactionSpeciesRow,
     Side,
@@ -52,23 +54,34 @@ def load_geometries(session: Session, ids: Iterable[int]) -> dict[int, Geometry]
     return {row.id: to_geometry(row) for (row,) in select_in(session, select(GeometryRow), GeometryRow.id, ids)}
 
 
-def load_end_points(session: Session, reaction_keys: Iterable[str], level_key: str) -> dict[str, EndPoints]:
-    """Prepared end points by reaction key, the latest at this level; reactions without any are left out."""
+def load_end_points(
+    session: Session, reaction_keys: Iterable[str], level_key: str, settings: Mapping[str, Any]
+) -> dict[str, list[EndPoints]]:
+    """Prepared end points by reaction key, the most promising pair first; reactions without any are left out.
+
+    Args:
+        session: Open session.
+        reaction_keys: Stored reactions.
+        level_key: Level at which they were relaxed.
+        settings: Settings of the calculation that prepared them.
+    """
     statement = (
-        select(ReactionRow.key, EndPointsRow.reactant_geometry_id, EndPointsRow.product_geometry_id)
-        .join(ReactionRow, ReactionRow.id == EndPointsRow.reaction_id)
-        .join(LevelRow, LevelRow.id == EndPointsRow.level_id)
-        .where(LevelRow.key == level_key)
-        .order_by(EndPointsRow.id)
+        select(CalculationRow.subject_key, EndPointsRow.reactant_geometry_id, EndPointsRow.product_geometry_id)
+        .join(CalculationRow, CalculationRow.id == EndPointsRow.calculation_id)
+        .where(
+            CalculationRow.kind == CalculationKind.PREPARE.value,
+            CalculationRow.level_key == level_key,
+            CalculationRow.settings_hash == settings_hash(settings),
+        )
+        .order_by(CalculationRow.subject_key, EndPointsRow.rank)
     )
-    found = {
-        key: (first, second) for key, first, second in select_in(session, statement, ReactionRow.key, reaction_keys)
-    }
-    geometries = load_geometries(session, (number for pair in found.values() for number in pair))
-    return {
-        key: EndPoints(reactant=geometries[first], product=geometries[second], reaction_key=key)
-        for key, (first, second) in found.items()
-    }
+    rows = list(select_in(session, statement, CalculationRow.subject_key, reaction_keys))
+    geometries = load_geometries(session, {number for _, *pair in rows for number in pair})
+    result: dict[str, list[EndPoints]] = defaultdict(list)
+    for key, first, second in rows:
+        pair = EndPoints(reactant=geometries[first], product=geometries[second], reaction_key=key)
+        result[key].append(pair)
+    return dict(result)
 
 
 def load_candidates(session: Session, reaction_keys: Iterable[str]) -> dict[str, list[TSCandidate]]:

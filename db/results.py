@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from chem.generator import EndPoints
+from chem.endpoints import PreparedReaction
 from chem.types import Failure, Geometry, LevelOfTheory, Outcome, Reaction, SearchResult, TransitionState
 from db.convert import (
     Values,
@@ -26,6 +26,7 @@ from db.tables import AttemptRow, BarrierRow, EndPointsRow, TransitionStateCheck
 from db.work import ClaimedCalculation, finish
 
 PREPARED = "prepared"  # outcome of a `prepare` calculation that made end points
+ESTIMATED = "estimated"  # outcome of an `estimate` calculation that gave an energy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,28 +56,72 @@ class _Filed:
     error_ev: float | None = None
 
 
-def record_preparation(
-    session: Session,
-    claimed: ClaimedCalculation,
-    result: EndPoints | Failure,
-    *,
-    level: LevelOfTheory,
-    gradient_calls: int,
-    seconds: float,
-    reactant_energy_ev: float | None = None,
-    product_energy_ev: float | None = None,
-) -> bool:
+def record_preparation(session: Session, claimed: ClaimedCalculation, prepared: PreparedReaction) -> bool:
     """Store the end points of a reaction, or why there are none, and close the calculation.
 
     Args:
         session: In a write transaction.
         claimed: The lease under which it was computed.
-        result: Both sides in the direction and atom order of the stored reaction, or the failure.
-        level: Level at which they were relaxed.
+        prepared: Pairs of end points in the direction and atom order of the stored reaction, or the failure.
+
+    Returns:
+        Whether anything was written; False where this very lease had stored its result already.
+
+    Raises:
+        LeaseLostError: The lease was given to another; nothing is written.
+    """
+    level = prepared.level
+    fresh = finish(
+        session,
+        claimed,
+        outcome=PREPARED if prepared.failure is None else Outcome.FAILED.value,
+        gradient_calls=prepared.gradient_calls,
+        seconds=prepared.seconds,
+        failure=prepared.failure,
+        program=level.program,
+        version=level.version,
+    )
+    if not fresh or not prepared.pairs:
+        return fresh
+    ends = [(pair.ends.reactant, pair.ends.product) for pair in prepared.pairs]
+    geometry_ids = add_geometries(session, (geometry for pair in ends for geometry in pair))
+    reaction_id = stored_ids(session, [claimed.subject_key])[claimed.subject_key]
+    level_id = add_levels(session, [level])[level]
+    rows = [
+        {
+            "calculation_id": claimed.id,
+            "rank": rank,
+            "reaction_id": reaction_id,
+            "level_id": level_id,
+            "reactant_geometry_id": geometry_ids[geometry_hash(pair.ends.reactant)],
+            "product_geometry_id": geometry_ids[geometry_hash(pair.ends.product)],
+            "reactant_energy_ev": pair.reactant_energy_ev,
+            "product_energy_ev": pair.product_energy_ev,
+        }
+        for rank, pair in enumerate(prepared.pairs)
+    ]
+    insert_new(session, EndPointsRow, rows, unique=["calculation_id", "rank"])
+    return True
+
+
+def record_estimate(
+    session: Session,
+    claimed: ClaimedCalculation,
+    result: TransitionState | Failure,
+    *,
+    level: LevelOfTheory,
+    gradient_calls: int,
+    seconds: float,
+) -> bool:
+    """Store a transition state that was not searched for, or why its energy is not known, and close the calculation.
+
+    Args:
+        session: In a write transaction.
+        claimed: The lease under which it was computed.
+        result: In the direction and atom order of the stored reaction, or the failure.
+        level: Level of its energies.
         gradient_calls: Energy-and-gradient evaluations spent.
         seconds: Wall time spent.
-        reactant_energy_ev: Electronic energy of the reactant side as prepared.
-        product_energy_ev: Electronic energy of the product side as prepared.
 
     Returns:
         Whether anything was written; False where this very lease had stored its result already.
@@ -88,27 +133,16 @@ def record_preparation(
     fresh = finish(
         session,
         claimed,
-        outcome=PREPARED if failure is None else Outcome.FAILED.value,
+        outcome=ESTIMATED if failure is None else Outcome.FAILED.value,
         gradient_calls=gradient_calls,
         seconds=seconds,
         failure=failure,
         program=level.program,
         version=level.version,
     )
-    if not fresh or isinstance(result, Failure):
-        return fresh
-    geometry_ids = add_geometries(session, (result.reactant, result.product))
-    row = {
-        "calculation_id": claimed.id,
-        "reaction_id": stored_ids(session, [claimed.subject_key])[claimed.subject_key],
-        "level_id": add_levels(session, [level])[level],
-        "reactant_geometry_id": geometry_ids[geometry_hash(result.reactant)],
-        "product_geometry_id": geometry_ids[geometry_hash(result.product)],
-        "reactant_energy_ev": reactant_energy_ev,
-        "product_energy_ev": product_energy_ev,
-    }
-    insert_new(session, EndPointsRow, [row], unique=["calculation_id"])
-    return True
+    if fresh and isinstance(result, TransitionState):
+        add_estimates(session, [Estimate(reaction_key=claimed.subject_key, transition_state=result)])
+    return fresh
 
 
 def record_search(

@@ -31,6 +31,7 @@ class CalculationKind(StrEnum):
     """What a calculation does for its subject."""
 
     PREPARE = "prepare"
+    ESTIMATE = "estimate"
     SEARCH = "search"
 
 
@@ -198,11 +199,16 @@ class AbandonedAttemptRow(Base):
 
 
 class EndPointsRow(Base):
-    """What a `prepare` calculation made: both sides of a reaction in 3D, in the atom order of the reaction row."""
+    """What a `prepare` calculation made: both sides of a reaction in 3D, in the atom order of the reaction row.
+
+    A calculation makes several pairs, the most promising with rank 0.
+    """
 
     __tablename__ = "end_points"
+    __table_args__ = (UniqueConstraint("calculation_id", "rank"),)
     id: Mapped[Identifier]
-    calculation_id: Mapped[int] = mapped_column(ForeignKey("calculation.id"), unique=True)
+    calculation_id: Mapped[int] = mapped_column(ForeignKey("calculation.id"))
+    rank: Mapped[int]
     reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"), index=True)
     level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))
     reactant_geometry_id: Mapped[int] = mapped_column(ForeignKey("geometry.id"))

@@ -118,7 +118,7 @@ def progress(session: Session, campaign: str) -> list[StageProgress]:
         StageProgress(stage=stage, state=state, count=count, gradient_calls=int(calls), seconds=float(seconds))
         for stage, state, count, calls, seconds in session.execute(statement)
     ]
-    order = ("species", "reaction", "candidate", "prepare", "search")
+    order = ("species", "reaction", "candidate", "prepare", "estimate", "search")
     return sorted(
         (entry for entry in found if entry.count),
         key=lambda entry: (order.index(entry.stage) if entry.stage in order else len(order), entry.stage, entry.state),

@@ -20,7 +20,7 @@ from chem.types import Failure, Outcome, Stage
 from db.base import utc_now
 from db.campaigns import campaign_id
 from db.convert import failure_values, plain_json, settings_hash
-from db.engine import writing
+from db.engine import reading, writing
 from db.statements import batches, insert_new
 from db.store import stored_ids
 from db.tables import (
@@ -213,6 +213,13 @@ def release(
         if calculation_ids is not None:
             held = held.where(CalculationRow.id.in_(calculation_ids))
         return _abandon(session, held, reason=reason, fault=fault, now=_now(session))
+
+
+def running_workers(engine: Engine) -> list[str]:
+    """Names of all workers that hold a calculation, sorted."""
+    with reading(engine) as session:
+        statement = select(CalculationRow.worker).where(CalculationRow.state == CalculationState.RUNNING.value)
+        return sorted({worker for worker in session.scalars(statement.distinct()) if worker is not None})
 
 
 def requeue_failed(session: Session, *, kind: CalculationKind | None = None) -> int:

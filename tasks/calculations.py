@@ -168,7 +168,7 @@ def _make_jobs(engine: Engine, claims: list[ClaimedCalculation], level: LevelOfT
             if claimed.kind is CalculationKind.PREPARE:
                 made.append(jobs.PrepareJob(claimed=claimed, reaction=reaction, level=level, settings=end_points))
                 continue
-            ends = load_end_points(session, [reaction.key], {"end_points": values["end_points"]})
+            ends = load_end_points(session, [reaction.key], level.key, {"end_points": values["end_points"]})
             made.append(
                 jobs.SearchJob(
                     claimed=claimed,
@@ -193,7 +193,7 @@ def _store(engine: Engine, finished: Finished[Job, Any], campaign: str, round_nu
         return
     with writing(engine) as session:
         if isinstance(value, PreparedReaction):
-            record_preparation(session, claimed, value, level=level)
+            record_preparation(session, claimed, value)
         elif isinstance(value, jobs.EstimateReport):
             record_estimate(
                 session, claimed, value.result, level=level, gradient_calls=value.gradient_calls, seconds=value.seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from prefect import task
@@ -77,7 +77,8 @@ def rules_hash(settings: ExploreSettings) -> str:
 
 def preparation_settings(settings: ExploreSettings) -> dict[str, Any]:
     """What decides the end points of a reaction."""
-    return {"end_points": asdict(settings.end_points)}
+    ends = settings.end_points
+    return {"end_points": asdict(replace(ends, seed=settings.seed + ends.seed))}
 
 
 def search_settings(settings: ExploreSettings) -> dict[str, Any]:
@@ -167,7 +168,7 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
         with reading(engine) as session:
             decided = load_decisions(session, campaign)
             keys = sorted(set(reaction_members(session, campaign)) - set(decided))
-            ends = load_end_points(session, keys, preparation_settings(settings))
+            ends = load_end_points(session, keys, resolve_level(settings.level).key, preparation_settings(settings))
             stored = load_candidates(session, keys)
         generator = make_generator(settings)
         missing = [key for key in keys if key in ends and key not in stored]

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from chem.endpoints import PreparedPair, PreparedReaction
 from chem.generator import EndPoints
-from chem.types import CheckName, Failure, Outcome, SearchResult, Stage, Status
+from chem.types import CheckName, Failure, Outcome, SearchResult, Stage, Status, Verdict
 from chem.units import KCAL_MOL_PER_EV
 from db.campaigns import add_campaign, add_reaction_members, add_species_members
 from db.convert import runs_backwards
@@ -21,7 +22,7 @@ from db.queries import (
     transition_state_of,
     transition_states_found_by,
 )
-from db.results import Estimate, add_estimates, record_preparation, record_search
+from db.results import Estimate, add_estimates, record_estimate, record_preparation, record_search
 from db.store import add_reactions
 from db.tables import CalculationKind
 from db.totals import costs, failures, progress
@@ -218,6 +219,26 @@ def test_barriers_of_two_levels_of_theory_are_not_compared(engine, network, gfn2
         assert by_key(session, level_key="nothing")["shift"].verdict is None
 
 
+def preparation(level, *ends, failure=None):
+    pairs = tuple(
+        PreparedPair(ends=each, reactant_energy_ev=-12.5, product_energy_ev=-12.0, motion_angstrom=1.0, guess_energy_ev=-9.0)
+        for each in ends
+    )
+    return PreparedReaction(
+        reaction_key="shift", level=level, pairs=pairs, gradient_calls=9, seconds=1.0, failure=failure
+    )
+
+
+def test_an_estimate_is_stored_without_a_verdict_of_its_own(engine, network, search, gfn2):
+    state = replace(network.search_result().attempts[2].transition_state, verdict=Verdict(), level=gfn2)
+    one = search(kind=CalculationKind.ESTIMATE)
+    with writing(engine) as session:
+        assert record_estimate(session, one, state, level=gfn2, gradient_calls=3, seconds=0.1)
+    with reading(engine) as session:
+        record = by_key(session)["shift"]
+    assert (record.verdict, record.outcome, record.gradient_calls) == (Status.ESTIMATED, "estimated", 3)
+
+
 def test_the_state_of_a_reaction_follows_its_calculations(engine, network, search, gfn2):
     def outcome():
         with reading(engine) as session:
@@ -229,8 +250,9 @@ def test_the_state_of_a_reaction_follows_its_calculations(engine, network, searc
     prepared = search(kind=CalculationKind.PREPARE)
     assert outcome() == "pending"
     ends = EndPoints(reactant=network.geometry(1), product=network.geometry(2), reaction_key="shift")
+    second = EndPoints(reactant=network.geometry(3), product=network.geometry(2), reaction_key="shift")
     with writing(engine) as session:
-        record_preparation(session, prepared, ends, level=gfn2, gradient_calls=5, seconds=0.1, reactant_energy_ev=-12.5)
+        record_preparation(session, prepared, preparation(gfn2, ends, second))
     assert outcome() == "pending"
     one = search()
     assert outcome() == "pending"
@@ -238,19 +260,22 @@ def test_the_state_of_a_reaction_follows_its_calculations(engine, network, searc
         record_search(session, one, network.search_result())
     assert outcome() == "intended"
     with reading(engine) as session:
-        stored = load_end_points(session, ["shift", "decay"], gfn2.key)
+        stored = load_end_points(session, ["shift", "decay"], gfn2.key, prepared.settings)
+        assert load_end_points(session, ["shift"], gfn2.key, {"other": 1}) == {}
         assert {one.smiles: one.energy_ev for one in species(session)}["C=O"] == -12.5
     assert list(stored) == ["shift"]
-    assert stored["shift"].product.positions.tobytes() == ends.product.positions.tobytes()
+    assert [pair.reactant.positions.tobytes() for pair in stored["shift"]] == [
+        pair.reactant.positions.tobytes() for pair in (ends, second)
+    ]
 
 
 def test_a_failed_preparation_is_a_failed_reaction(engine, search, gfn2):
     failure = Failure(stage=Stage.PREPARE, kind="collapsed", message="the product became C=O")
     one = search(kind=CalculationKind.PREPARE)
     with writing(engine) as session:
-        assert record_preparation(session, one, failure, level=gfn2, gradient_calls=9, seconds=1.0)
+        assert record_preparation(session, one, preparation(gfn2, failure=failure))
     with writing(engine) as session:
-        assert not record_preparation(session, one, failure, level=gfn2, gradient_calls=9, seconds=1.0)
+        assert not record_preparation(session, one, preparation(gfn2, failure=failure))
     with reading(engine) as session:
         record = by_key(session)["shift"]
     assert (record.outcome, record.failure, record.gradient_calls) == ("failed", failure, 9)

@@ -239,6 +239,7 @@ def upgrade() -> None:
         "end_points",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("calculation_id", sa.Integer(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("reaction_id", sa.Integer(), nullable=False),
         sa.Column("level_id", sa.Integer(), nullable=False),
         sa.Column("reactant_geometry_id", sa.Integer(), nullable=False),
@@ -255,7 +256,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["reaction_id"], ["reaction.id"], name=op.f("fk_end_points_reaction_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_end_points")),
-        sa.UniqueConstraint("calculation_id", name=op.f("uq_end_points_calculation_id")),
+        sa.UniqueConstraint("calculation_id", "rank", name=op.f("uq_end_points_calculation_id_rank")),
     )
     op.create_index(op.f("ix_end_points_reaction_id"), "end_points", ["reaction_id"], unique=False)
     op.create_table(
