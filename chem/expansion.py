@@ -39,7 +39,7 @@ def expand(seed: MolecularGraph, rules: EnumerationRules, depth: int) -> Iterato
 
 
 def join_graphs(graphs: Iterable[MolecularGraph]) -> MolecularGraph:
-    """Several molecules as one reacting system, low-spin coupled: the multiplicity is the lowest that the electrons allow."""
+    """Several molecules as one reacting system, coupled to the lowest multiplicity that the electrons allow."""
     numbers: list[int] = []
     bonds: set[tuple[int, int]] = set()
     tetrahedral: set[tuple[int, int]] = set()

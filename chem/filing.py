@@ -15,15 +15,16 @@ from chem.types import Check, CheckName, Outcome, Reaction, SearchResult, Status
 def reactions_found(result: SearchResult, searched: Reaction) -> tuple[SearchResult, dict[int, Reaction]]:
     """Name the reactions that the unintended transition states of a search really are.
 
-    Their checks are put anew for the reaction they belong to: the ends match by construction, and the mode is held against the
-    bonds that change there. Ends without a Lewis structure leave the transition state unfiled, as it is.
+    Their checks are put anew for the reaction they belong to: the ends match by construction, and the mode is held
+    against the bonds that change there. Ends without a Lewis structure leave the transition state unfiled, as it is.
 
     Args:
         result: Atoms in the order of the searched reaction.
         searched: The reaction that was searched for.
 
     Returns:
-        The result with those checks, and by index of the attempt the reaction, written from `reactant_end` to `product_end`.
+        The result with those checks, and by index of the attempt the reaction, written from `reactant_end` to
+        `product_end`.
     """
     attempts = list(result.attempts)
     found: dict[int, Reaction] = {}

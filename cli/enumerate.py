@@ -35,8 +35,8 @@ def enumerate_command(
 ) -> None:
     """List the elementary reactions of a molecule, or of several as one reacting system.
 
-    Broken and formed bonds are pairs of atom-map numbers of the mapped SMILES; a bond that only changes its order is not
-    listed. The degeneracy is the number of symmetry-equivalent atom maps that share the key.
+    Broken and formed bonds are pairs of atom-map numbers of the mapped SMILES; a bond that only changes its order is
+    not listed. The degeneracy is the number of symmetry-equivalent atom maps that share the key.
 
     Examples:
 

@@ -115,7 +115,7 @@ def _prepare_folder(database: str) -> None:
 
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End at once with every child: what is finished is stored, what is in flight is found abandoned by the next run."""
+    """End at once with every child: what is finished is stored, the next run finds the rest abandoned."""
     import psutil  # noqa: PLC0415
 
     children = psutil.Process().children(recursive=True)

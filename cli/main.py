@@ -16,7 +16,7 @@ from cli.ts import ts_command
 
 app = typer.Typer(
     name="cairn",
-    help="Explore chemical reaction networks: enumerate reactions, find and verify transition states, keep the network.",
+    help="Explore reaction networks: enumerate reactions, find and verify transition states, keep the network.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},

@@ -32,4 +32,6 @@ def print_table(
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*("-" if cell is None else str(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    # A pipe has no width: let lines be as long as they are rather than fold keys at 80 columns.
+    (console if console.is_terminal else Console(width=400)).print(table)

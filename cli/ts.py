@@ -26,8 +26,9 @@ def ts_command(
 ) -> None:
     """Find and verify the transition state between a reactant and a product given in one atom order.
 
-    Guesses are refined with Sella; the saddle point is checked by its frequencies and by following the reaction path to both
-    ends. The outcome is `intended`, `unintended` (a real transition state of another reaction) or `failed`, with the reason.
+    Guesses are refined with Sella; the saddle point is checked by its frequencies and by following the reaction path
+    to both ends. The outcome is `intended`, `unintended` (a real transition state of another reaction) or `failed`,
+    with the reason.
 
     Example:
 

@@ -18,7 +18,8 @@ WAIT_FOR_OTHERS_S = 2.0
 def explore(settings: ExploreSettings) -> str:
     """Grow the network of the seeds: enumerate, prepare end points, guess transition states, verify, reach on.
 
-    Everything is in the database as soon as it is computed, so a flow that is killed and started again goes on where it was.
+    Everything is in the database as soon as it is computed: a flow that is killed and started again goes on where it
+    was.
 
     Args:
         settings: What to explore and how.

@@ -175,9 +175,7 @@ def _make_jobs(engine: Engine, claims: list[ClaimedCalculation], level: LevelOfT
                     reaction=reaction,
                     ends=tuple(ends[reaction.key]),
                     candidates=tuple(
-                        each
-                        for each in candidates.get(reaction.key, [])
-                        if each.generator == values["generator"] and each.seed == values["seed"]
+                        each for each in candidates.get(reaction.key, []) if each.generator == values["generator"]
                     ),
                     level=level,
                     settings=SearchSettings(**values["search"]),
@@ -198,7 +196,9 @@ def _store(engine: Engine, finished: Finished[Job, Any], campaign: str, round_nu
             record_estimate(
                 session, claimed, value.result, level=level, gradient_calls=value.gradient_calls, seconds=value.seconds
             )
-        else:
+        elif isinstance(value, jobs.SearchReport):
             labels = {reaction.key: mapped_smiles(reaction) for reaction in value.found.values()}
             record_search(session, claimed, value.result, found=value.found, mapped_smiles=labels)
             add_reaction_members(session, campaign, sorted(labels), round_number=round_number)
+        else:
+            raise TypeError(f"a worker returned {type(value).__name__} for a {claimed.kind} of {claimed.subject_key}")

@@ -117,7 +117,7 @@ def start_campaign(settings: ExploreSettings) -> str:
 
 @task(name="enumerate", cache_policy=NO_CACHE)
 def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int) -> int:
-    """Enumerate the reactions of every species not yet expanded and queue their preparation; returns how many are new."""
+    """Enumerate the reactions of every species not yet expanded, queue their preparation; returns how many are new."""
     engine = open_database(settings.database)
     try:
         with reading(engine) as session:

@@ -1,7 +1,7 @@
 """Settings of an exploration: typed, from a YAML file and the environment, unknown keys refused.
 
-Precedence: what is given on the command line, then environment variables (`CAIRN_LEVEL=...`, nested keys with two underscores:
-`CAIRN_SEARCH__BUDGET_GRADIENT_CALLS=...`), then the YAML file, then the defaults below.
+Precedence: what is given on the command line, then environment variables (`CAIRN_LEVEL=...`, nested keys with two
+underscores: `CAIRN_SEARCH__BUDGET_GRADIENT_CALLS=...`), then the YAML file, then the defaults below.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ class ExploreSettings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Given values alone: `load_settings` merges file and environment, key by key inside sections."""
         return (init_settings,)

@@ -1,7 +1,7 @@
 """Worker subprocesses for quantum chemistry: one thread each, recycled, killed one by one when they hang or crash.
 
-Nothing heavy is imported here: this module is the first that a fresh worker loads, and it pins the number of threads before
-any numerical library starts.
+Nothing heavy is imported here: this module is the first that a fresh worker loads, and it pins the number of threads
+before any numerical library starts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import psutil
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -67,7 +67,7 @@ class WorkerPool:
             context=multiprocessing.get_context("spawn"),
         )
 
-    def __enter__(self) -> WorkerPool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -84,8 +84,8 @@ class WorkerPool:
         """Run a module-level function over jobs and yield each as it ends, in the order of ending.
 
         Jobs are drawn from the iterable only as workers come free, so that a generator can claim work as it goes.
-        A crash, a hang or a lost worker costs the one job and is reported as its `fault`; an exception raised by the function
-        is a bug and propagates.
+        A crash, a hang or a lost worker costs the one job and is reported as its `fault`; an exception raised by the
+        function is a bug and propagates.
         """
         source = iter(jobs)
         running: dict[ProcessFuture, tuple[Job, float]] = {}
@@ -127,7 +127,7 @@ def _fault(error: BaseException | None, timeout_s: float) -> str | None:
 
 
 def _initialize(parent: int) -> None:
-    """First act of a fresh worker: one thread, no answer to Ctrl-C (the parent decides), and no life after the parent."""
+    """First act of a worker: one thread, no answer to Ctrl-C (the parent decides), and no life after the parent."""
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()

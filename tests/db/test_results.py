@@ -221,7 +221,9 @@ def test_barriers_of_two_levels_of_theory_are_not_compared(engine, network, gfn2
 
 def preparation(level, *ends, failure=None):
     pairs = tuple(
-        PreparedPair(ends=each, reactant_energy_ev=-12.5, product_energy_ev=-12.0, motion_angstrom=1.0, guess_energy_ev=-9.0)
+        PreparedPair(
+            ends=each, reactant_energy_ev=-12.5, product_energy_ev=-12.0, motion_angstrom=1.0, guess_energy_ev=-9.0
+        )
         for each in ends
     )
     return PreparedReaction(

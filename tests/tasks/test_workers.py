@@ -13,7 +13,6 @@ import pytest
 
 from tasks.workers import WorkerLimits, WorkerPool
 
-
 HOARD: list[bytearray] = []
 
 

@@ -57,14 +57,15 @@ FROM graded
 
 CALCULATION_RANKING = """
 CREATE VIEW calculation_ranking AS
--- calculations of a reaction; first a search, then an estimate, then a preparation; among them then what went best, then the latest. own_outcome:
--- 'failed' also where the preparation failed, 'pending' also between preparation and search
+-- calculations of a reaction; first a search, then an estimate, then a preparation; among them what went best, then the
+-- latest. own_outcome: 'failed' also where the preparation failed, 'pending' also between preparation and search
 WITH graded AS (
     SELECT
         id AS calculation_id, reaction_id, level_key, failure_stage, failure_kind, failure_message,
         CASE kind WHEN 'search' THEN 0 WHEN 'estimate' THEN 1 ELSE 2 END AS kind_order,
         CASE outcome
-            WHEN 'intended' THEN 0 WHEN 'prepared' THEN 0 WHEN 'estimated' THEN 0 WHEN 'unintended' THEN 1 WHEN 'failed' THEN 2 ELSE 3
+            WHEN 'intended' THEN 0 WHEN 'prepared' THEN 0 WHEN 'estimated' THEN 0
+            WHEN 'unintended' THEN 1 WHEN 'failed' THEN 2 ELSE 3
             END AS grade,
         CASE
             WHEN kind IN ('search', 'estimate') THEN COALESCE(outcome, 'pending')
