@@ -21,6 +21,7 @@ from chem.perception import perceive_graph
 from chem.types import Pair, TSCandidate
 
 STRETCH = 1.33  # changing bonds in transition states, multiples of the bonded length; RDB7 p10 to p90 1.21 to 1.55
+NUDGE_ANGSTROM = 0.02
 CONVERGED_GRADIENT = 1e-6  # Angstrom^-3
 
 
@@ -108,10 +109,24 @@ def fit_distances(start: NDArray[np.float64], wanted: NDArray[np.float64]) -> ND
     return positions
 
 
+def leave_plane(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same positions, nudged out of an exact line or plane, which no gradient of distances leaves.
+
+    The nudge is fixed in the molecule's own axes, so that it turns with the molecule.
+    """
+    centered = positions - positions.mean(axis=0)
+    _, extents, axes = np.linalg.svd(centered)
+    spread = np.zeros(3)
+    spread[: len(extents)] = extents / np.sqrt(len(positions))
+    pattern = np.random.default_rng(0).normal(scale=NUDGE_ANGSTROM, size=positions.shape)
+    nudged: NDArray[np.float64] = positions + (pattern * (spread < NUDGE_ANGSTROM)) @ axes
+    return nudged
+
+
 def guess_positions(ends: EndPoints, recipe: Recipe | None = None) -> NDArray[np.float64]:
     """One guess, fitted from the midpoint of the aligned ends; shape (n_atoms, 3), Angstrom."""
     product = align(ends.product.positions, ends.reactant.positions)
-    midpoint = 0.5 * (ends.reactant.positions + product)
+    midpoint = leave_plane(0.5 * (ends.reactant.positions + product))
     return fit_distances(midpoint, wanted_distances(ends, Recipe() if recipe is None else recipe))
 
 

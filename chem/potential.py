@@ -17,6 +17,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
 
 from chem.errors import BudgetExhaustedError, CalculationError, ConfigurationError, ElementError
 from chem.types import Geometry, LevelOfTheory
@@ -26,6 +27,7 @@ METHODS = {"gfn1": "GFN1-xTB", "gfn2": "GFN2-xTB"}  # what people write -> what 
 HEAVIEST_ELEMENT = 86  # GFN1- and GFN2-xTB are parametrised for H to Rn (10.1021/acs.jctc.8b01176)
 SCF_ACCURACY = 0.1  # xTB's accuracy setting; 1.0 leaves noise in finite-difference Hessians
 SCF_ITERATIONS = 250
+CLASH_ANGSTROM = 0.3  # the programs return nonsense, or end the process, instead of refusing
 PROGRAMS = {"xtb-python": "xtb", "tblite": "tblite"}  # program -> module and distribution
 
 
@@ -219,6 +221,8 @@ class CountingCalculator(Calculator):  # type: ignore[misc]
         positions = np.array(self.atoms.positions, dtype=np.float64)
         if not np.isfinite(positions).all():
             raise CalculationError("positions", "the optimiser produced positions that are not finite")
+        if len(positions) > 1 and float(pdist(positions).min()) < CLASH_ANGSTROM:
+            raise CalculationError("clash", f"two atoms came closer than {CLASH_ANGSTROM} Angstrom")
         self.counter.count()
         warm = self._backend.warm
         try:

@@ -1,0 +1,138 @@
+"""The whole search for one transition state."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from chem import potential
+from chem.errors import CalculationError, ConfigurationError
+from chem.generator import EndPoints
+from chem.guess import ClassicalGenerator
+from chem.perception import perceive_graph
+from chem.potential import resolve_level
+from chem.search import SearchSettings, search_transition_state
+from chem.types import CheckName, Geometry, Outcome, Stage, Status, TSCandidate
+
+LEVEL = resolve_level("gfn2")
+HCN = Geometry(numbers=[1, 6, 7], positions=[[0, 0, -1.07], [0, 0, 0], [0, 0, 1.16]])
+HNC = Geometry(numbers=[1, 6, 7], positions=[[0, 0, 2.17], [0, 0, 0], [0, 0, 1.17]])
+ENDS = EndPoints(reactant=HCN, product=HNC)
+
+
+def search(ends=ENDS, candidates=None, level=LEVEL, **settings):
+    if candidates is None:
+        candidates = ClassicalGenerator(1).generate([ends])[0]
+    return search_transition_state(ends, candidates, level, SearchSettings(**settings))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return search()
+
+
+def test_hcn_becomes_hnc_over_a_proved_transition_state(found):
+    state = found.best.transition_state
+    assert found.outcome is Outcome.INTENDED
+    assert state.verdict.status is Status.PASSED
+    assert {check.name for check in state.verdict.checks} == set(CheckName)
+    assert len(state.frequencies_cm1) == 3
+    assert len(state.imaginary_frequencies_cm1) == 1
+    assert perceive_graph(state.reactant_end).bonds == perceive_graph(HCN).bonds
+    assert perceive_graph(state.product_end).bonds == perceive_graph(HNC).bonds
+    assert 1.0 < state.barrier.reverse_ev < state.barrier.forward_ev < 4.0
+
+
+def test_the_evidence_is_plain_json(found):
+    for check in found.best.transition_state.verdict.checks:
+        assert json.loads(json.dumps(dict(check.evidence))) == dict(check.evidence)
+
+
+def test_the_same_search_gives_the_same_numbers(found):
+    again = search()
+    assert again.gradient_calls == found.gradient_calls
+    assert again.best.transition_state.energy_ev == found.best.transition_state.energy_ev
+    assert np.array_equal(
+        again.best.transition_state.geometry.positions, found.best.transition_state.geometry.positions
+    )
+
+
+def test_swapping_the_ends_swaps_the_ends_of_the_path(found):
+    swapped = search(EndPoints(reactant=HNC, product=HCN))
+    assert swapped.outcome is Outcome.INTENDED
+    assert perceive_graph(swapped.best.transition_state.reactant_end).bonds == perceive_graph(HNC).bonds
+    assert swapped.best.transition_state.barrier.forward_ev == pytest.approx(
+        found.best.transition_state.barrier.reverse_ev, abs=1e-3
+    )
+
+
+@pytest.mark.parametrize("budget", [5, 25, 45])
+def test_the_budget_is_never_exceeded_and_its_end_is_recorded(budget):
+    result = search(budget_gradient_calls=budget, use_neb=False)
+    assert result.gradient_calls <= budget
+    assert result.outcome is Outcome.FAILED
+    assert result.best.failure.kind == "budget"
+
+
+def test_a_path_that_fails_is_never_passed(monkeypatch):
+    def fail(*_):
+        raise CalculationError("scf", "the path broke")
+
+    monkeypatch.setattr("chem.search.follow_irc", fail)
+    result = search(use_neb=False)
+    state = result.best.transition_state
+    assert (result.best.failure.stage, result.best.failure.kind) == (Stage.IRC, "scf")
+    states = {check.name: check.status for check in state.verdict.checks}
+    assert states[CheckName.IRC_ENDS_MATCH] is Status.COULD_NOT_CHECK
+    assert states[CheckName.ONE_IMAGINARY_MODE] is Status.PASSED
+    assert state.verdict.status is Status.COULD_NOT_CHECK
+
+
+def test_an_scf_failure_is_stored_not_a_crash(monkeypatch):
+    def fail(self, positions):
+        raise CalculationError("scf", "did not converge")
+
+    monkeypatch.setitem(potential.BACKENDS, LEVEL.program, type("Failing", (potential.XtbBackend,), {"evaluate": fail}))
+    result = search()
+    assert [attempt.start for attempt in result.attempts] == ["classical:0", "neb"]
+    assert {(attempt.outcome, attempt.failure.kind) for attempt in result.attempts} == {(Outcome.FAILED, "scf")}
+
+
+def test_a_bug_is_not_taken_for_chemistry(monkeypatch):
+    def bug(*_):
+        raise TypeError("a bug")
+
+    monkeypatch.setattr("chem.search.follow_irc", bug)
+    with pytest.raises(TypeError, match="a bug"):
+        search()
+
+
+def test_a_real_transition_state_of_another_reaction_is_kept_as_unintended():
+    numbers = [1, 6, 7, 2]  # wanted: helium binds; found: the hydrogen moves while helium looks on
+    near = [[0, 0, -1.07], [0, 0, 0], [0, 0, 1.16], [9.0, 0, 0]]
+    bound = [[0, 0, -1.07], [0, 0, 0], [0, 0, 1.16], [0, 0, -1.4]]
+    ends = EndPoints(
+        reactant=Geometry(numbers=numbers, positions=near), product=Geometry(numbers=numbers, positions=bound)
+    )
+    guess = Geometry(numbers=numbers, positions=[[1.1, 0, 0.5], [0, 0, 0], [0, 0, 1.18], [6.0, 0, 0]])
+    result = search(ends, [TSCandidate(geometry=guess, generator="hand")], use_neb=False, imaginary_threshold_cm1=60.0)
+    assert result.outcome is Outcome.UNINTENDED
+    assert result.best.transition_state.verdict.status is Status.FAILED
+
+
+def test_ends_with_the_same_bonds_are_no_reaction():
+    result = search(EndPoints(reactant=HCN, product=HCN), candidates=[], use_neb=True)
+    assert (result.outcome, result.best.failure.kind) == (Outcome.FAILED, "same_bonds")
+    assert result.gradient_calls == 0
+
+
+def test_nothing_to_try_is_bad_input():
+    with pytest.raises(ConfigurationError, match="nothing to try"):
+        search(candidates=[], use_neb=False)
+
+
+def test_a_budget_of_nothing_is_bad_input():
+    with pytest.raises(ConfigurationError, match="budget_gradient_calls"):
+        SearchSettings(budget_gradient_calls=0)
