@@ -11,7 +11,7 @@ from ase.data import chemical_symbols
 from chem.bond_changes import CHARGE_SEPARATED_GROUPS, NEUTRAL_VALENCES, ValenceRules, changed_connectivities
 from chem.errors import ConfigurationError, ElementError
 from chem.graph import MolecularGraph
-from chem.identity import make_reaction, mapping_form
+from chem.identity import make_reaction, mapping_form, reaction_key, split_species
 from chem.lewis import resonance_structures
 from chem.types import Pair, Reaction
 
@@ -27,7 +27,7 @@ class EnumerationRules:
         form_bonds: Most electron-pair bonds formed at once.
         carbenes: Allow products with a divalent carbon or silicon.
         zwitterions: Allow products with separated formal charges outside `charge_separated_groups`.
-        degenerate: Keep reactions that only exchange like atoms and so return the reactants.
+        degenerate: Keep reactions that only exchange like atoms and so return the reactants, up to lost stereo marks.
         minimum_ring_size: Smallest ring that a reaction may close.
         charge_separated_groups: Names of the groups (keys of `CHARGE_SEPARATED_GROUPS`) that are always allowed.
     """
@@ -80,28 +80,44 @@ def enumerate_reactions(reactant: MolecularGraph, rules: EnumerationRules) -> li
     for structure in resonance_structures(reactant):
         outcomes.update(changed_connectivities(reactant, structure, rules.break_bonds, rules.form_bonds, valence_rules))
     outcomes.discard(reactant.bonds)
-    merged: dict[str, tuple[MolecularGraph, int]] = {}
-    for change, count in _merge_twins(reactant, outcomes).items():
+    distinct: dict[str, MolecularGraph] = {}
+    stereo = bool(reactant.tetrahedral or reactant.double_bonds)
+    for change in _merge_twins(reactant, outcomes):
         after = _apply(reactant, change)
         if not _rings_large_enough(reactant, after, rules.minimum_ring_size):
             continue
-        key = mapping_form(reactant, after).digest
-        first, so_far = merged.get(key, (after, 0))
-        merged[key] = (first, so_far + count)
-    reactions = (make_reaction(reactant, after, degeneracy=count) for after, count in merged.values())
-    kept = (each for each in reactions if rules.degenerate or each.reactants != each.products)
-    return sorted(kept, key=lambda reaction: reaction.key)
+        # Changes that constitution makes equal may differ in stereo, such as those at the two ends of a meso compound.
+        key = reaction_key(reactant, after) if stereo else mapping_form(reactant, after).digest
+        distinct.setdefault(key, after)
+    reactions: dict[str, Reaction] = {}
+    for _, after in sorted(distinct.items()):
+        reaction = make_reaction(reactant, after)
+        if rules.degenerate or not _is_exchange(reaction):
+            reactions.setdefault(reaction.key, reaction)
+    return [reactions[key] for key in sorted(reactions)]
 
 
-def _merge_twins(reactant: MolecularGraph, outcomes: Iterable[frozenset[Pair]]) -> dict[Change, int]:
-    """Changes with the number of outcomes that differ only in which hydrogen of one atom takes part."""
+def _is_exchange(reaction: Reaction) -> bool:
+    """Whether like atoms change places and nothing else happens, but for stereo marks that are lost on the way."""
+    if len(reaction.reactants) != len(reaction.products):
+        return False
+    if reaction.reactants == reaction.products:
+        return True
+    if not reaction.reactant_graph.tetrahedral and not reaction.reactant_graph.double_bonds:
+        return False
+    plain = split_species(reaction.reactant_graph.without_stereo())
+    return plain == split_species(reaction.product_graph.without_stereo())
+
+
+def _merge_twins(reactant: MolecularGraph, outcomes: Iterable[frozenset[Pair]]) -> list[Change]:
+    """Changes without those that differ only in which hydrogen of one atom takes part, in a fixed order."""
     twins: dict[int, tuple[int, ...]] = {}
     for atom, around in enumerate(reactant.neighbors):
         leaves = tuple(n for n in around if reactant.numbers[n] == 1 and len(reactant.neighbors[n]) == 1)
         if len(leaves) > 1 and reactant.numbers[atom] != 1:
             twins.update(dict.fromkeys(leaves, leaves))
-    merged: dict[Change, int] = {}
-    for bonds in sorted(outcomes, key=sorted):
+    merged: set[Change] = set()
+    for bonds in outcomes:
         edges = [(i, j, -1) for i, j in reactant.bonds - bonds] + [(i, j, 1) for i, j in bonds - reactant.bonds]
         involved: dict[tuple[int, ...], list[int]] = {}
         for atom in sorted({atom for i, j, _ in edges for atom in (i, j)}):
@@ -122,8 +138,8 @@ def _merge_twins(reactant: MolecularGraph, outcomes: Iterable[frozenset[Pair]]) 
             if best is None or change < best:
                 best = change
         if best is not None:
-            merged[best] = merged.get(best, 0) + 1
-    return merged
+            merged.add(best)
+    return sorted(merged)
 
 
 def _apply(reactant: MolecularGraph, change: Change) -> MolecularGraph:

@@ -161,24 +161,30 @@ def _key_from_forms(
         key += f"-q{reactant.charge:+d}"
     if reactant.multiplicity != 1:
         key += f"-m{reactant.multiplicity}"
-    stereo = _reaction_stereo(reactant, product)
-    return f"{key}-s{stereo}" if stereo else key
+    one, other = _stereo_mapping_form(reactant, product), _stereo_mapping_form(product, reactant)
+    if one is None or other is None:
+        return key
+    return f"{key}-s{min(one.digest, other.digest)[:10]}"
 
 
-def _reaction_stereo(reactant: MolecularGraph, product: MolecularGraph) -> str:
-    """Ten digits of the mapping coloured with the stereo labels of both sides; empty where neither has any."""
-    digests = []
-    for first, second in ((reactant, product), (product, reactant)):
-        (colors_a, bonds_a), (colors_b, bonds_b) = _stereo_coloring(first), _stereo_coloring(second)
-        if not (any(colors_a) or any(colors_b) or bonds_a or bonds_b):
-            return ""
-        edges = {}
-        for pair in first.bonds | second.bonds:
-            kind = 1 if pair in first.bonds and pair in second.bonds else 2 if pair in first.bonds else 3
-            edges[pair] = kind + 4 * bonds_a.get(pair, 0) + 16 * bonds_b.get(pair, 0)
-        colors = [a + 8 * b for a, b in zip(colors_a, colors_b, strict=True)]
-        digests.append(canonical_form(first.numbers, edges, colors).digest)
-    return min(digests)[:10]
+@lru_cache(maxsize=_CACHED)
+def _stereo_mapping_form(reactant: MolecularGraph, product: MolecularGraph) -> CanonicalForm | None:
+    """Canonical form of the mapping coloured with the stereo labels of both sides; None where neither has any."""
+    (colors_a, bonds_a), (colors_b, bonds_b) = _stereo_coloring(reactant), _stereo_coloring(product)
+    if not (any(colors_a) or any(colors_b) or bonds_a or bonds_b):
+        return None
+    edges = {}
+    for pair in reactant.bonds | product.bonds:
+        kind = 1 if pair in reactant.bonds and pair in product.bonds else 2 if pair in reactant.bonds else 3
+        edges[pair] = kind + 4 * bonds_a.get(pair, 0) + 16 * bonds_b.get(pair, 0)
+    colors = [a + 8 * b for a, b in zip(colors_a, colors_b, strict=True)]
+    return canonical_form(reactant.numbers, edges, colors)
+
+
+@lru_cache(maxsize=_CACHED)
+def _automorphisms(graph: MolecularGraph) -> int:
+    form = _stereo_form(graph) or canonical_form(graph.numbers, dict.fromkeys(graph.bonds, 1))
+    return form.automorphisms
 
 
 def make_reaction(reactant: MolecularGraph, product: MolecularGraph, degeneracy: int | None = None) -> Reaction:
@@ -187,8 +193,8 @@ def make_reaction(reactant: MolecularGraph, product: MolecularGraph, degeneracy:
     Args:
         reactant: Reactant molecules as one graph.
         product: Product molecules in the same atom order.
-        degeneracy: Equivalent atom maps merged into the key; by default all that the symmetry of the reactants makes
-            (the order of their automorphism group over that of the mapping).
+        degeneracy: Equivalent atom maps merged into the key; by default all that the symmetry of the reactants makes:
+            the order of their automorphism group over that of the mapping, stereo labels kept by both.
 
     Raises:
         UnbalancedReactionError: The sides hold different atoms, charge or multiplicity.
@@ -196,13 +202,14 @@ def make_reaction(reactant: MolecularGraph, product: MolecularGraph, degeneracy:
     check_balanced(reactant, product)
     reactant, product = _with_real_stereo(reactant), _with_real_stereo(product)
     forward, backward = mapping_form(reactant, product), mapping_form(product, reactant)
+    symmetric = _stereo_mapping_form(reactant, product) or forward
     if degeneracy is None:
-        group = canonical_form(reactant.numbers, dict.fromkeys(reactant.bonds, 1)).automorphisms
-        degeneracy = group // forward.automorphisms
+        group = _automorphisms(reactant)
+        degeneracy = group // symmetric.automorphisms
     return Reaction(
         key=_key_from_forms(reactant, product, forward, backward),
-        reactant_graph=reactant.permuted(forward.order),
-        product_graph=product.permuted(forward.order),
+        reactant_graph=reactant.permuted(symmetric.order),
+        product_graph=product.permuted(symmetric.order),
         reactants=split_species(reactant),
         products=split_species(product),
         degeneracy=degeneracy,

@@ -7,8 +7,9 @@ everything else is an integer program over the states that each atom may take.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 
@@ -279,23 +280,68 @@ def _solve(graph: MolecularGraph, single: Pair | None = None) -> tuple[LewisStru
 
 
 def resonance_structures(graph: MolecularGraph, limit: int = 64) -> list[LewisStructure]:
-    """Every placement of the multiple bonds that leaves charges and valences as they are, at most `limit` of them.
+    """The resonance forms of the least cost, at most `limit` of them, the best structure's own family first.
 
-    Benzene has two; a molecule with isolated double bonds has one.
+    Multiple bonds are placed in every way that leaves charges and valences as they are, and a charge or an unpaired
+    electron moves along a double bond to an atom that holds it as well. Benzene, carboxylates and allyl radicals have
+    two forms; a molecule with isolated double bonds has one.
     """
-    best = lewis_structure(graph)
-    wanted = [0] * graph.n_atoms
-    for (i, j), order in best.orders:
-        wanted[i] += order - 1
-        wanted[j] += order - 1
-    return [
-        LewisStructure(
-            orders=tuple((pair, 1 + placed.get(pair, 0)) for pair in sorted(graph.bonds)),
-            charges=best.charges,
-            unpaired=best.unpaired,
-        )
-        for placed in islice(_placements(sorted(graph.bonds), wanted), limit)
-    ]
+    pairs = sorted(graph.bonds)
+    forms: dict[LewisStructure, None] = {}
+    families = [lewis_structure(graph)]
+    seen = {(families[0].charges, families[0].unpaired)}
+    for family in families:  # grows as charges and radicals move
+        wanted = [0] * graph.n_atoms
+        for (i, j), order in family.orders:
+            wanted[i] += order - 1
+            wanted[j] += order - 1
+        for placed in islice(_placements(pairs, wanted), limit - len(forms)):
+            form = replace(family, orders=tuple((pair, 1 + placed.get(pair, 0)) for pair in pairs))
+            forms[form] = None
+            for moved in _moved(graph, form):
+                if (moved.charges, moved.unpaired) not in seen:
+                    seen.add((moved.charges, moved.unpaired))
+                    families.append(moved)
+    return list(forms)
+
+
+def _moved(graph: MolecularGraph, form: LewisStructure) -> Iterator[LewisStructure]:
+    """Forms of like cost in which one charge or unpaired electron has changed places with a double bond."""
+    if form.neutral_closed_shell:
+        return
+    orders = dict(form.orders)
+    for a, state in enumerate(zip(form.charges, form.unpaired, strict=True)):
+        if state == (0, 0):
+            continue
+        for b in graph.neighbors[a]:
+            near = min(a, b), max(a, b)
+            for c in graph.neighbors[b]:
+                far = min(b, c), max(b, c)
+                if c == a or orders[near] > 2 or orders[far] < 2 or (form.charges[c], form.unpaired[c]) != (0, 0):
+                    continue
+                charges, unpaired = list(form.charges), list(form.unpaired)
+                charges[a], charges[c] = charges[c], charges[a]
+                unpaired[a], unpaired[c] = unpaired[c], unpaired[a]
+                shifted = {**orders, near: orders[near] + 1, far: orders[far] - 1}
+                moved = LewisStructure(
+                    orders=tuple(sorted(shifted.items())), charges=tuple(charges), unpaired=tuple(unpaired)
+                )
+                if abs(_cost(graph, moved) - _cost(graph, form)) < _EQUAL:
+                    yield moved
+
+
+def _cost(graph: MolecularGraph, form: LewisStructure) -> float:
+    """Cost of the states of all atoms; infinite where one cannot hold its electrons."""
+    valence = [0] * graph.n_atoms
+    for (i, j), order in form.orders:
+        valence[i] += order
+        valence[j] += order
+    total = 0.0
+    for atom, number in enumerate(graph.numbers):
+        wanted = (valence[atom], form.charges[atom], form.unpaired[atom])
+        options = _states(number, len(graph.neighbors[atom]))
+        total += min((s.cost for s in options if (s.valence, s.charge, s.unpaired) == wanted), default=math.inf)
+    return total
 
 
 def charge_and_multiplicity_of_fragments(graph: MolecularGraph) -> tuple[tuple[int, int], ...]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from rdkit import Chem, rdBase
 
-from chem.errors import ElementError, SmilesError
+from chem.errors import CalculationError, ElementError, SmilesError
 from chem.graph import MolecularGraph
 from chem.lewis import LewisStructure, lewis_structure
 from chem.stereo import chiral_sign, set_stereo
@@ -27,7 +27,8 @@ def parse_smiles(smiles: str, multiplicity: int | None = None) -> MolecularGraph
         multiplicity: Spin multiplicity; by default the lowest that the number of electrons allows: 1 or 2.
 
     Raises:
-        SmilesError: The string does not parse, is empty, or has isotopes, partial or repeated map numbers.
+        SmilesError: The string does not parse, is empty, or has isotopes, partial or repeated map numbers, or
+            valences that no Lewis structure has.
         ElementError: It holds a query or dummy atom.
         ElectronCountError: The electrons cannot have this multiplicity.
     """
@@ -59,6 +60,10 @@ def parse_smiles(smiles: str, multiplicity: int | None = None) -> MolecularGraph
         tetrahedral=frozenset(_tetrahedral(molecule)),
         double_bonds=frozenset(_double_bonds(molecule)),
     )
+    try:
+        lewis_structure(graph)
+    except CalculationError as error:
+        raise SmilesError(f"SMILES {smiles!r} cannot be drawn with electron pairs: {error}; correct it") from error
     return graph.permuted(tuple(order)) if any(maps) else graph
 
 
