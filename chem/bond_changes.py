@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from chem.electron_states import STANDARD_VALENCE
 from chem.graph import MolecularGraph
-from chem.lewis import STANDARD_VALENCE, LewisStructure
+from chem.lewis import LewisStructure
 from chem.types import Pair
 
 NEUTRAL_VALENCES = {**{number: (valence,) for number, valence in STANDARD_VALENCE.items()}, 15: (3, 5), 16: (2, 4, 6)}

@@ -101,35 +101,34 @@ class _Search:
         self.path: list[int] = []
 
     def run(self) -> None:
-        ranks = {kind: rank for rank, kind in enumerate(sorted(set(self.kinds)))}
-        self._descend(self._refine([ranks[kind] for kind in self.kinds]))
+        # The colour of a class is the number of vertices before it, which leaves room to split it.
+        first: dict[tuple[int, ...], int] = {}
+        for position, kind in enumerate(sorted(self.kinds)):
+            first.setdefault(kind, position)
+        self._descend(self._refine([first[kind] for kind in self.kinds]))
 
     def _refine(self, colors: list[int]) -> list[int]:
         """Split colour classes by the colours around each vertex until nothing changes."""
-        classes = len(set(colors))
+        links = self.links
         while True:
-            signatures = [
-                (color, sorted([(label, colors[j]) for label, j in around]))
-                for color, around in zip(colors, self.links, strict=True)
-            ]
-            # Dense ranks that leave room: the rank of a class is the number of vertices before it.
-            ordered = sorted(range(len(colors)), key=lambda vertex: signatures[vertex])
-            refined = [0] * len(colors)
-            rank = 0
-            for position, vertex in enumerate(ordered):
-                if position and signatures[vertex] != signatures[ordered[position - 1]]:
-                    rank = position
-                refined[vertex] = rank
-            colors = refined
-            count = len(set(colors))
-            if count == classes:
+            refined = list(colors)
+            for color, cell in _cells(colors).items():
+                if len(cell) == 1:
+                    continue
+                around = sorted(
+                    [(sorted([(label, colors[other]) for label, other in links[vertex]]), vertex) for vertex in cell]
+                )
+                previous, rank = around[0][0], color
+                for position, (signature, vertex) in enumerate(around, start=color):
+                    if signature != previous:
+                        previous, rank = signature, position
+                    refined[vertex] = rank
+            if refined == colors:
                 return colors
-            classes = count
+            colors = refined
 
     def _descend(self, colors: list[int]) -> None:
-        cells: dict[int, list[int]] = {}
-        for vertex, color in enumerate(colors):
-            cells.setdefault(color, []).append(vertex)
+        cells = _cells(colors)
         target = min((color for color, cell in cells.items() if len(cell) > 1), default=None)
         if target is None:
             self._leaf(colors)
@@ -138,7 +137,7 @@ class _Search:
         for vertex in cells[target]:
             if explored and self._orbit(vertex).intersection(explored):
                 continue
-            split = [color * 2 + (color == target and other != vertex) for other, color in enumerate(colors)]
+            split = [color + (color == target and other != vertex) for other, color in enumerate(colors)]
             self.path.append(vertex)
             self._descend(self._refine(split))
             self.path.pop()
@@ -176,6 +175,13 @@ class _Search:
             fixed = self.first_path[:depth]
             count *= len(_orbit(vertex, [g for g in self.generators if all(g[f] == f for f in fixed)]))
         return count
+
+
+def _cells(colors: list[int]) -> dict[int, list[int]]:
+    cells: dict[int, list[int]] = {}
+    for vertex, color in enumerate(colors):
+        cells.setdefault(color, []).append(vertex)
+    return cells
 
 
 def _orbit(vertex: int, generators: list[list[int]]) -> set[int]:

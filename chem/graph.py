@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from chem.errors import InputError
 from chem.types import Pair, check_electrons
@@ -39,7 +39,7 @@ class MolecularGraph:
         for i, j in self.bonds:
             if not 0 <= i < j < len(self.numbers):
                 raise InputError(f"bond ({i}, {j}) is not a pair i < j of the {len(self.numbers)} atoms")
-        check_electrons(self.numbers, self.charge, self.multiplicity)
+        _check_electrons_once(self.numbers, self.charge, self.multiplicity)
 
     @property
     def n_atoms(self) -> int:
@@ -111,6 +111,22 @@ class MolecularGraph:
     def mirrored(self) -> MolecularGraph:
         """The mirror image."""
         return self.with_stereo(frozenset((atom, -sign) for atom, sign in self.tetrahedral), self.double_bonds)
+
+
+_check_electrons_once = lru_cache(maxsize=1024)(check_electrons)  # one composition makes thousands of graphs
+
+
+def subgraph(graph: MolecularGraph, atoms: tuple[int, ...], charge: int, multiplicity: int) -> MolecularGraph:
+    """One fragment (whole connected components, ascending atoms) as a graph of its own."""
+    place = {atom: index for index, atom in enumerate(atoms)}
+    return MolecularGraph(
+        numbers=tuple(graph.numbers[atom] for atom in atoms),
+        bonds=frozenset((place[i], place[j]) for i, j in graph.bonds if i in place),
+        charge=charge,
+        multiplicity=multiplicity,
+        tetrahedral=frozenset((place[atom], sign) for atom, sign in graph.tetrahedral if atom in place),
+        double_bonds=frozenset((place[i], place[j], sign) for i, j, sign in graph.double_bonds if i in place),
+    )
 
 
 def permutation_sign(values: Sequence[int]) -> int:

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from chem.canonical import CanonicalForm, canonical_form
 from chem.errors import InputError, UnbalancedReactionError
-from chem.graph import MolecularGraph
+from chem.graph import MolecularGraph, subgraph
 from chem.lewis import charge_and_multiplicity_of_fragments
 from chem.smiles import to_rdkit, write_mapped_smiles, write_smiles
 from chem.stereo import stereo_elements, stereo_labels
@@ -23,18 +23,20 @@ _BOND_LABELS = {"E": 1, "Z": 2}
 _CACHED = 8192  # entries of each cache
 
 
-@lru_cache(maxsize=_CACHED)
 def _stereo_coloring(graph: MolecularGraph) -> tuple[list[int], dict[Pair, int]]:
     """CIP labels as integers: one an atom, one a double bond; empty where nothing is specified."""
+    if not graph.tetrahedral and not graph.double_bonds:
+        return [0] * graph.n_atoms, {}
+    return _cip_coloring(graph)
+
+
+@lru_cache(maxsize=_CACHED)
+def _cip_coloring(graph: MolecularGraph) -> tuple[list[int], dict[Pair, int]]:
     colors = [0] * graph.n_atoms
-    bonds: dict[Pair, int] = {}
-    if graph.tetrahedral or graph.double_bonds:
-        atom_labels, bond_labels = stereo_labels(to_rdkit(graph))
-        for atom, label in atom_labels:
-            colors[atom] = _ATOM_LABELS.get(label, 0)
-        for i, j, label in bond_labels:
-            bonds[i, j] = _BOND_LABELS.get(label, 0)
-    return colors, bonds
+    atom_labels, bond_labels = stereo_labels(to_rdkit(graph))
+    for atom, label in atom_labels:
+        colors[atom] = _ATOM_LABELS.get(label, 0)
+    return colors, {(i, j): _BOND_LABELS.get(label, 0) for i, j, label in bond_labels}
 
 
 def _with_real_stereo(graph: MolecularGraph) -> MolecularGraph:
@@ -72,6 +74,13 @@ def species_of(graph: MolecularGraph) -> Species:
             " split_species"
         )
     graph = _with_real_stereo(graph)
+    form = _stereo_form(graph) or canonical_form(graph.numbers, dict.fromkeys(graph.bonds, 1))
+    return _species_in_order(graph.permuted(form.order))
+
+
+@lru_cache(maxsize=_CACHED)
+def _species_in_order(graph: MolecularGraph) -> Species:
+    """The species of a graph in canonical order: made once, whatever orders it is met in."""
     form = canonical_form(graph.numbers, dict.fromkeys(graph.bonds, 1))
     key = f"{hill_formula(graph.numbers)}-{form.digest}"
     if graph.charge:
@@ -81,12 +90,12 @@ def species_of(graph: MolecularGraph) -> Species:
     stereo = _stereo_form(graph)
     if stereo is None:
         plain = graph.without_stereo()
-        return Species(key=key, smiles=write_smiles(plain), graph=plain.permuted(form.order), energy_key=key)
+        return Species(key=key, smiles=write_smiles(plain), graph=plain, energy_key=key)
     mirror = _stereo_form(graph.mirrored()) or stereo
     return Species(
         key=f"{key}-s{stereo.digest[:10]}",
         smiles=write_smiles(graph),
-        graph=graph.permuted(stereo.order),
+        graph=graph,
         energy_key=f"{key}-s{min(stereo.digest, mirror.digest)[:10]}",
     )
 
@@ -101,19 +110,6 @@ def split_species(graph: MolecularGraph) -> tuple[Species, ...]:
     for atoms, (charge, multiplicity) in zip(graph.fragments, states, strict=True):
         parts.append(species_of(subgraph(graph, atoms, charge, multiplicity)))
     return tuple(sorted(parts, key=lambda species: species.key))
-
-
-def subgraph(graph: MolecularGraph, atoms: tuple[int, ...], charge: int, multiplicity: int) -> MolecularGraph:
-    """One fragment (whole connected components, ascending atoms) as a graph of its own."""
-    place = {atom: index for index, atom in enumerate(atoms)}
-    return MolecularGraph(
-        numbers=tuple(graph.numbers[atom] for atom in atoms),
-        bonds=frozenset((place[i], place[j]) for i, j in graph.bonds if i in place),
-        charge=charge,
-        multiplicity=multiplicity,
-        tetrahedral=frozenset((place[atom], sign) for atom, sign in graph.tetrahedral if atom in place),
-        double_bonds=frozenset((place[i], place[j], sign) for i, j, sign in graph.double_bonds if i in place),
-    )
 
 
 @lru_cache(maxsize=_CACHED)
@@ -167,9 +163,10 @@ def _key_from_forms(
     return f"{key}-s{min(one.digest, other.digest)[:10]}"
 
 
-@lru_cache(maxsize=_CACHED)
 def _stereo_mapping_form(reactant: MolecularGraph, product: MolecularGraph) -> CanonicalForm | None:
     """Canonical form of the mapping coloured with the stereo labels of both sides; None where neither has any."""
+    if not (reactant.tetrahedral or product.tetrahedral or reactant.double_bonds or product.double_bonds):
+        return None
     (colors_a, bonds_a), (colors_b, bonds_b) = _stereo_coloring(reactant), _stereo_coloring(product)
     if not (any(colors_a) or any(colors_b) or bonds_a or bonds_b):
         return None

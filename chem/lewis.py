@@ -19,24 +19,14 @@ from scipy.optimize import LinearConstraint, milp
 from scipy.sparse import lil_matrix
 
 from chem.canonical import canonical_form
+from chem.electron_states import STANDARD_VALENCE, electron_states
 from chem.errors import CalculationError
-from chem.graph import MolecularGraph
+from chem.graph import MolecularGraph, subgraph
 from chem.types import Pair
 
-# Electrons in the valence shell and Pauling electronegativity of the main-group elements that have Lewis structures.
-VALENCE_ELECTRONS = {
-    1: 1, 5: 3, 6: 4, 7: 5, 8: 6, 9: 7, 14: 4, 15: 5, 16: 6, 17: 7, 32: 4, 33: 5, 34: 6, 35: 7, 52: 6, 53: 7,
-}  # fmt: skip
-ELECTRONEGATIVITY = {
-    1: 2.20, 5: 2.04, 6: 2.55, 7: 3.04, 8: 3.44, 9: 3.98, 14: 1.90, 15: 2.19, 16: 2.58, 17: 3.16, 32: 2.01, 33: 2.18,
-    34: 2.55, 35: 2.96, 52: 2.10, 53: 2.66,
-}  # fmt: skip
-STANDARD_VALENCE = {1: 1, 5: 3, 6: 4, 7: 3, 8: 2, 9: 1, 14: 4, 15: 3, 16: 2, 17: 1, 34: 2, 35: 1, 53: 1}
-
-# Costs of the integer program; only their order matters. A carbene (sextet) is cheaper than a pair of charges, so that
-# hydroxycarbene stays one, and a pair of charges joined by a triple bond to terminal carbon is cheaper than a carbene:
-# carbon monoxide, isocyanides.
-_CHARGE, _HOLE, _NITRENE_HOLE, _RADICAL, _UNCOUPLED, _TERMINAL_TRIPLE, _EXPANDED = 10.0, 9.0, 12.0, 8.0, 6.0, -3.0, 1.0
+# Further costs beside those of the atoms. A pair of charges joined by a triple bond to terminal carbon is cheaper than a
+# carbene: carbon monoxide, isocyanides.
+_UNCOUPLED, _TERMINAL_TRIPLE = 6.0, -3.0
 _EQUAL = 0.05  # resonance forms whose costs differ by less are of one weight
 _CACHED = 8192  # molecules kept by each cache
 
@@ -61,52 +51,6 @@ class LewisStructure:
         return not any(self.charges) and not any(self.unpaired)
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """One way for an atom to hold its electrons."""
-
-    valence: int
-    charge: int
-    unpaired: int
-    cost: float
-
-
-@lru_cache(maxsize=256)
-def _states(number: int, degree: int) -> tuple[_State, ...]:
-    """States open to an element with this many neighbours."""
-    result = []
-    if number not in VALENCE_ELECTRONS:  # metals, noble gases: no rule, any charge at a price
-        return tuple(
-            _State(valence, charge, unpaired, _CHARGE * abs(charge) + _RADICAL * unpaired)
-            for valence in range(degree, degree + 3)
-            for charge in range(-2, 5)
-            for unpaired in range(6)
-        )
-    electrons, octet = VALENCE_ELECTRONS[number], 2 if number == 1 else 8
-    for charge in (-2, -1, 0, 1, 2):
-        for valence in range(degree, 8):
-            nonbonding = electrons - charge - valence
-            shell = nonbonding + 2 * valence
-            if nonbonding < 0 or valence - degree > 4:
-                continue
-            expanded = shell > octet
-            if expanded and (number < 14 or charge < 0 or shell > 14 or shell % 2):
-                continue
-            for unpaired in range(nonbonding % 2, min(nonbonding, 4) + 1, 2):
-                # Each unpaired electron needs an orbital of its own.
-                if (expanded and unpaired) or (not expanded and shell + unpaired > octet):
-                    continue
-                missing = max(octet - shell - unpaired, 0)
-                cost = _CHARGE * abs(charge) * abs(charge) + charge * (ELECTRONEGATIVITY[number] - 2.5)
-                cost += (
-                    (_HOLE if number in (5, 6, 14) else _NITRENE_HOLE) * missing
-                    + _RADICAL * unpaired
-                    + _EXPANDED * expanded * (shell - octet) / 2
-                )
-                result.append(_State(valence, charge, unpaired, cost))
-    return tuple(result)
-
-
 @lru_cache(maxsize=_CACHED)
 def lewis_structure(graph: MolecularGraph) -> LewisStructure:
     """The best Lewis structure of a graph, the same whatever the atom order.
@@ -114,7 +58,7 @@ def lewis_structure(graph: MolecularGraph) -> LewisStructure:
     Raises:
         CalculationError: No structure exists (kind `lewis`), such as five bonds to carbon.
     """
-    simple = _standard_structure(graph)
+    simple = _standard_structure(graph) or _with_standard_fragments(graph)
     if simple is not None:
         return simple
     order = canonical_form(graph.numbers, dict.fromkeys(graph.bonds, 1)).order
@@ -128,6 +72,33 @@ def lewis_structure(graph: MolecularGraph) -> LewisStructure:
         charges=tuple(solved.charges[place[atom]] for atom in range(graph.n_atoms)),
         unpaired=tuple(solved.unpaired[place[atom]] for atom in range(graph.n_atoms)),
     )
+
+
+def _with_standard_fragments(graph: MolecularGraph) -> LewisStructure | None:
+    """The structure of a system in which some molecules follow from standard valences: only the others need a search.
+
+    None where there are none such, or where a high spin leaves the choice of the molecule that carries it.
+    """
+    if len(graph.fragments) == 1 or graph.multiplicity > 2:
+        return None
+    orders: dict[Pair, int] = {}
+    rest: list[int] = []
+    for atoms in graph.fragments:
+        even = sum(graph.numbers[atom] for atom in atoms) % 2 == 0
+        simple = _standard_structure(subgraph(graph, atoms, 0, 1)) if even else None
+        if simple is None:
+            rest.extend(atoms)
+        else:
+            orders.update({(atoms[i], atoms[j]): order for (i, j), order in simple.orders})
+    if not rest or len(rest) == graph.n_atoms:
+        return None
+    rest.sort()
+    solved = lewis_structure(subgraph(graph, tuple(rest), graph.charge, graph.multiplicity))
+    orders.update({(rest[i], rest[j]): order for (i, j), order in solved.orders})
+    charges, unpaired = [0] * graph.n_atoms, [0] * graph.n_atoms
+    for index, atom in enumerate(rest):
+        charges[atom], unpaired[atom] = solved.charges[index], solved.unpaired[index]
+    return LewisStructure(orders=tuple(sorted(orders.items())), charges=tuple(charges), unpaired=tuple(unpaired))
 
 
 def _standard_structure(graph: MolecularGraph) -> LewisStructure | None:
@@ -213,7 +184,7 @@ def _solve(graph: MolecularGraph, single: Pair | None = None) -> tuple[LewisStru
         The structure, and its cost without the preferences that only decide between equals.
     """
     bonds = sorted(graph.bonds)
-    states = [_states(n, len(around)) for n, around in zip(graph.numbers, graph.neighbors, strict=True)]
+    states = [electron_states(n, len(around)) for n, around in zip(graph.numbers, graph.neighbors, strict=True)]
     first_state = np.cumsum([0, *[len(options) for options in states]])
     n_states, n_bonds = int(first_state[-1]), len(bonds)
     # Variables: one per state; per bond its order minus one and whether it is triple; one for antiferromagnetic pairs.
@@ -339,7 +310,7 @@ def _cost(graph: MolecularGraph, form: LewisStructure) -> float:
     total = 0.0
     for atom, number in enumerate(graph.numbers):
         wanted = (valence[atom], form.charges[atom], form.unpaired[atom])
-        options = _states(number, len(graph.neighbors[atom]))
+        options = electron_states(number, len(graph.neighbors[atom]))
         total += min((s.cost for s in options if (s.valence, s.charge, s.unpaired) == wanted), default=math.inf)
     return total
 
