@@ -26,12 +26,18 @@
   }
   window.cairnOpenReaction = openReaction;
 
+  // A word that begins with = names a whole species; any other is looked for anywhere.
+  function matches(body, word) {
+    if (!word.startsWith("=")) return body.dataset.search.includes(word.toLowerCase());
+    return `${body.dataset.reactants} ${body.dataset.products}`.split(" ").includes(word.slice(1));
+  }
+
   function filter() {
-    const words = document.getElementById("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = document.getElementById("search").value.split(/\s+/).filter(Boolean);
     const state = document.getElementById("state-select").value;
     let shown = 0;
     for (const body of rows) {
-      const match = words.every((word) => body.dataset.search.includes(word)) && (!state || body.dataset.state === state);
+      const match = words.every((word) => matches(body, word)) && (!state || body.dataset.state === state);
       body.hidden = !match;
       shown += match;
     }
@@ -77,7 +83,7 @@
     };
     const lines = [columns.map(([title]) => title).join(",")];
     for (const body of table.tBodies) {
-      if (!body.hidden) lines.push(columns.map(([, field]) => cell(body.dataset[field])).join(","));
+      if (!body.hidden) lines.push(columns.map(([, field]) => cell(field.endsWith("cts") ? body.dataset[field].replaceAll(" ", ".") : body.dataset[field])).join(","));
     }
     save("reactions.csv", "text/csv", `${lines.join("\n")}\n`);
   }
@@ -108,7 +114,7 @@
       openReaction(target.dataset.open);
     } else if (target.matches("[data-species]")) {
       if (!table) return;
-      document.getElementById("search").value = target.dataset.species;
+      document.getElementById("search").value = `=${target.dataset.species}`;
       filter();
       document.getElementById("reactions").scrollIntoView();
     } else if (target.matches("[data-sort]")) {

@@ -217,10 +217,20 @@ def test_the_libraries_are_the_pinned_ones_with_their_licences():
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
 def test_the_page_runs_in_a_browser_without_an_error(content, tmp_path):
     path = write_report(content, tmp_path / "report.html")
+    water = next(species for species in content.species if species.smiles == "O")
+    expected = sum(water.key in reaction.products for reaction in content.reactions)
+    assert 0 < expected < len(content.reactions)
     probe = (
-        "<script>addEventListener('load', () => { cairnOpenReaction('r0');"
-        "document.title = 'nodes ' + (document.querySelectorAll('#canvas canvas').length > 0)"
-        " + ' open ' + !document.getElementById('r0-detail').hidden; });</script></body>"
+        "<script>addEventListener('load', () => {"
+        "document.querySelector('[data-species=O]').click();"
+        "const shown = document.querySelectorAll('tbody.reaction:not([hidden])').length;"
+        "cairnOpenReaction('r0');"
+        "document.querySelector('[data-sort=reverse]').click();"
+        "document.getElementById('barrier-limit').value = 40;"
+        "document.getElementById('barrier-limit').dispatchEvent(new Event('input'));"
+        "const drawn = document.querySelectorAll('#canvas canvas').length > 0;"
+        "const open = !document.getElementById('r0-detail').hidden;"
+        "document.title = `of water ${shown} drawn ${drawn} open ${open}`; });</script></body>"
     )
     text = path.read_text(encoding="utf-8")
     place = text.rindex("</body>")
@@ -228,7 +238,7 @@ def test_the_page_runs_in_a_browser_without_an_error(content, tmp_path):
     command = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=8000"]
     command += ["--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()]
     result = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)
-    assert "<title>nodes true open true</title>" in result.stdout
+    assert f"<title>of water {expected} drawn true open true</title>" in result.stdout
     complaints = [line for line in result.stderr.splitlines() if "CONSOLE" in line and "WebGL" not in line]
     assert complaints == []
 
