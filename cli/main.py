@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Any, NoReturn
+from types import FrameType
+from typing import NoReturn
 
-import click
 import typer
 
 from cli.enumerate import enumerate_command
@@ -29,6 +30,7 @@ app.add_typer(query_app, name="query")
 
 def main() -> NoReturn:
     """Run the command line and turn what happens into an exit code."""
+    signal.signal(signal.SIGINT, _interrupted)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -44,26 +46,23 @@ def run(arguments: list[str]) -> int:
     from chem.errors import InputError  # noqa: PLC0415  (numpy and ASE, only once a command runs)
 
     try:
-        result: Any = app(args=arguments, standalone_mode=False, prog_name="cairn")
+        app(args=arguments, prog_name="cairn")
     except InputError as error:
-        _complain(str(error))
+        typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
+        typer.echo(str(error), err=True)
         return 2
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (KeyboardInterrupt, click.Abort):
-        _complain("interrupted; run the same command again to go on")
-        return 130
     except BrokenPipeError:
         # The reader went away (`cairn ... | head`): not a fault, but the interpreter must not flush again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return result if isinstance(result, int) else 0
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
 
 
-def _complain(message: str) -> None:
-    typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
-    typer.echo(message, err=True)
+def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
+    typer.echo("interrupted", err=True)
+    raise SystemExit(130)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,88 @@
+"""The end of an exploration: the report, the summary for people, and the summary as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from db.engine import open_database, reading
+from report.content import State
+from report.from_database import campaign_report
+from report.html import write_report
+from report.summary import summary_table
+
+if TYPE_CHECKING:
+    from report.content import ReportContent
+    from tasks.settings import ExploreSettings
+
+
+def finish(settings: ExploreSettings, campaign: str, *, quiet: bool) -> dict[str, Any]:
+    """Write the report, print the summary, and return it as plain JSON values.
+
+    Args:
+        settings: Of the exploration.
+        campaign: Its name.
+        quiet: Print nothing for people.
+    """
+    engine = open_database(settings.database, create=False)
+    try:
+        with reading(engine) as session:
+            content = campaign_report(session, campaign)
+    finally:
+        engine.dispose()
+    path = report_path(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_report(content, path)
+    if not quiet:
+        console = Console()
+        console.print(summary_table(content))
+        console.print(
+            f"\nreport    {path}\ndatabase  {settings.database}  (cairn query reactions --db ...)", highlight=False
+        )
+    return summary_record(content, settings, campaign, path)
+
+
+def report_path(settings: ExploreSettings) -> Path:
+    """Where the report goes: as asked, else beside the SQLite file, else into runs/."""
+    if settings.report is not None:
+        return settings.report
+    prefix = "sqlite:///"
+    if settings.database.startswith(prefix):
+        return Path(settings.database.removeprefix(prefix)).with_suffix(".html")
+    return Path("runs/report.html")
+
+
+def summary_record(content: ReportContent, settings: ExploreSettings, campaign: str, path: Path) -> dict[str, Any]:
+    """The summary as plain JSON values, units in the names."""
+    labels = {species.key: species.smiles for species in content.species}
+    counts = content.state_counts
+    return {
+        "campaign": campaign,
+        "database": settings.database,
+        "report": str(path),
+        "level": content.level,
+        "program": content.program,
+        "n_species": len(content.species),
+        "n_reactions": len(content.reactions),
+        "reactions_by_state": {state.value: counts[state] for state in State},
+        "found_unintended": content.found_unintended,
+        "gradient_calls": content.costs.gradient_calls,
+        "calculation_seconds": content.costs.wall_seconds,
+        "failures": [
+            {"stage": group.stage, "kind": group.kind, "count": len(group.reactions)}
+            for group in content.failure_groups
+        ],
+        "lowest_barriers": [
+            {
+                "key": reaction.key,
+                "reactants": [labels.get(key, key) for key in reaction.reactants],
+                "products": [labels.get(key, key) for key in reaction.products],
+                "barrier_forward_kcal_mol": reaction.barrier_forward_kcal_mol,
+                "verdict": reaction.verdict.value if reaction.verdict is not None else None,
+            }
+            for reaction in content.by_barrier[:10]
+            if reaction.barrier_forward_kcal_mol is not None
+        ],
+    }
