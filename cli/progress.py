@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -56,13 +56,15 @@ def live_progress(settings: ExploreSettings, campaign: str) -> Iterator[None]:
     console = Console(stderr=True)
     view = _View(settings, campaign, console)
     stop = threading.Event()
-    with Live(console=console, get_renderable=view.render, refresh_per_second=4, transient=False) as live:
 
-        def poll() -> None:
-            while not stop.wait(REFRESH_S):
-                view.update()
-                live.refresh() if console.is_terminal else view.report_plainly()
+    def poll() -> None:
+        while not stop.wait(REFRESH_S):
+            view.update()
+            if not console.is_terminal:
+                view.report_plainly()
 
+    redrawn = Live(console=console, get_renderable=view.render, refresh_per_second=4)
+    with redrawn if console.is_terminal else nullcontext():
         thread = threading.Thread(target=poll, daemon=True, name="progress")
         thread.start()
         try:
@@ -71,6 +73,8 @@ def live_progress(settings: ExploreSettings, campaign: str) -> Iterator[None]:
             stop.set()
             thread.join()
             view.update()
+            if not console.is_terminal:
+                view.report_plainly()
             view.close()
 
 
