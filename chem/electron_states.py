@@ -49,7 +49,7 @@ def electron_states(number: int, degree: int) -> tuple[ElectronState, ...]:
             if nonbonding < 0 or valence - degree > 4:
                 continue
             expanded = shell > octet
-            if expanded and (number < 14 or charge < 0 or shell > 14 or shell % 2):
+            if expanded and (number < 14 or shell > 14 or shell % 2):
                 continue
             for unpaired in range(nonbonding % 2, min(nonbonding, 4) + 1, 2):
                 # Each unpaired electron needs an orbital of its own.

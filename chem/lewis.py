@@ -24,8 +24,8 @@ from chem.errors import CalculationError
 from chem.graph import MolecularGraph, subgraph
 from chem.types import Pair
 
-# Further costs beside those of the atoms. A pair of charges joined by a triple bond to terminal carbon is cheaper than a
-# carbene: carbon monoxide, isocyanides.
+# Further costs beside those of the atoms. A pair of charges joined by a triple bond to terminal carbon is cheaper than
+# a carbene: carbon monoxide, isocyanides.
 _UNCOUPLED, _TERMINAL_TRIPLE = 6.0, -3.0
 _EQUAL = 0.05  # resonance forms whose costs differ by less are of one weight
 _CACHED = 8192  # molecules kept by each cache
