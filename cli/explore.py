@@ -87,11 +87,13 @@ def explore_command(
 
 def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
     from cli.progress import live_progress  # noqa: PLC0415
+    from cli.watchdog import start_watchdog  # noqa: PLC0415
     from tasks.campaign import campaign_name, seed_species  # noqa: PLC0415
 
     seed_species(settings)  # wrong SMILES show before anything starts
     _prepare_folder(settings.database)
     signal.signal(signal.SIGINT, _interrupted)
+    start_watchdog()
     name = campaign_name(settings)
     with live_progress(settings, name):
         from flows.explore import explore  # noqa: PLC0415  (two seconds of Prefect, under the progress display)
