@@ -29,8 +29,8 @@ class Counts:
     cpu_seconds: float
 
 
-# YARP 3.0.1, break two form two, concerted, its default filters; measured by us in November 2026 on one core of a shared
-# machine. `keys` are its atom maps modulo the symmetry of the reactant.
+# YARP 3.0.1, break two form two, concerted, its default filters; measured by us in November 2026 on one core of a
+# shared machine. `keys` are its atom maps modulo the symmetry of the reactant.
 YARP = {
     HYDROPEROXIDE: Counts(products=37, keys=42, maps=61, cpu_seconds=0.10),
     "O=CCO": Counts(products=11, keys=13, maps=17, cpu_seconds=0.02),
