@@ -26,17 +26,18 @@ Pair = tuple[int, int]  # two atom indices, smaller first
 def check_electrons(numbers: tuple[int, ...], charge: int, multiplicity: int) -> None:
     """Raise `ElectronCountError` unless the electrons can have this multiplicity."""
     electrons = sum(numbers) - charge
+    if 1 <= multiplicity <= electrons + 1 and (electrons - multiplicity) % 2 == 1:
+        return
     formula = hill_formula(numbers)
     if multiplicity < 1:
         raise ElectronCountError(f"{formula}: multiplicity {multiplicity} is below 1; give 2S+1")
     if electrons < 0:
         raise ElectronCountError(f"{formula}: charge {charge} exceeds the {sum(numbers)} protons")
-    if multiplicity - 1 > electrons or (electrons - multiplicity) % 2 != 1:
-        parity = "odd" if electrons % 2 == 0 else "even"
-        raise ElectronCountError(
-            f"{formula} with charge {charge} has {electrons} electrons, which excludes multiplicity {multiplicity};"
-            f" give an {parity} multiplicity or another charge"
-        )
+    parity = "odd" if electrons % 2 == 0 else "even"
+    raise ElectronCountError(
+        f"{formula} with charge {charge} has {electrons} electrons, which excludes multiplicity {multiplicity};"
+        f" give an {parity} multiplicity or another charge"
+    )
 
 
 def hill_formula(numbers: tuple[int, ...]) -> str:
