@@ -166,7 +166,7 @@ def _ring(angles: Mapping[str, float], pitch: float, least_radius: float) -> tup
     order = sorted(angles, key=lambda key: angles[key])
     gaps = [(angles[order[(i + 1) % n]] - angles[order[i]]) % (2 * math.pi) for i in range(n)] if n > 1 else []
     closest = min([gap for gap in gaps if gap > 1e-3], default=math.pi)
-    needed = pitch / closest  # radius of a single ring
+    needed = pitch / (2 * math.sin(min(closest, math.pi) / 2))  # radius of a single ring, its chords one pitch long
     rings = 1 if needed <= least_radius * 1.2 or n < 10 else 2 if n <= 60 else 3
     radius = max(least_radius, needed * (1.0 if rings == 1 else 1.2 / rings))
     points = {}
