@@ -25,7 +25,7 @@ ORDER_FACTORS = {1: 1.0, 2: 0.87, 3: 0.78}  # bond length over the sum of covale
 BOND_TOLERANCE_ANGSTROM = 0.01
 CONTACT_SHARE = 0.72  # closest approach in a molecule, share of the van der Waals distance; hydrogen bonds: 0.7
 FRAGMENT_SHARE = 0.8  # the same between molecules
-NEAR_SHARE = 1.05  # reacting atoms that are not bonded stay within this share
+CLOSE, APART = (0.0, 1.05), (1.1, 1.6)  # nearest and farthest of reacting atoms without a bond, the same share
 TRANSITION_STRETCH = (1.2, 1.45)  # changing bonds of transition states, multiples of the bonded length
 SMALLEST_TRANSITION_ANGLE = 65.0  # degrees, between a changing bond and its neighbours
 BOND_STIFFNESS, ANGLE_STIFFNESS, CONTACT_STIFFNESS, NEAR_STIFFNESS = 10.0, 3.0, 1.0, 0.3  # relative
@@ -46,13 +46,15 @@ class DistanceWindows:
     stiffness: FloatArray
 
 
-def windows_of(graph: MolecularGraph, near: tuple[Pair, ...] = (), near_share: float = NEAR_SHARE) -> DistanceWindows:
+def windows_of(
+    graph: MolecularGraph, near: tuple[Pair, ...] = (), near_shares: tuple[float, float] = CLOSE
+) -> DistanceWindows:
     """Windows of one side of a reaction.
 
     Args:
         graph: One or several molecules.
         near: Pairs without a bond that are to stay close: the bonds of the other side.
-        near_share: How close, share of their van der Waals distance.
+        near_shares: How close, from and to, shares of their van der Waals distance: `CLOSE` or `APART`.
     """
     lewis = lewis_structure(graph)
     contacts = contact_distances(graph)
@@ -71,9 +73,12 @@ def windows_of(graph: MolecularGraph, near: tuple[Pair, ...] = (), near_share: f
     for pair, length in lengths.items():
         _set(windows, pair, length - BOND_TOLERANCE_ANGSTROM, length + BOND_TOLERANCE_ANGSTROM, BOND_STIFFNESS)
     for i, j in near:
-        limit = near_share * float(contacts[i, j])
-        if (i, j) not in graph.bonds and upper[i, j] > limit > lower[i, j]:
-            _set(windows, (i, j), float(lower[i, j]), limit, NEAR_STIFFNESS)
+        nearest, farthest = (share * float(contacts[i, j]) for share in near_shares)
+        # Angles and torsions come first: within a molecule the pair may not be free to come near or to part.
+        low = max(float(lower[i, j]), min(nearest, float(upper[i, j])))
+        high = max(low, min(farthest, float(upper[i, j])))
+        if (i, j) not in graph.bonds and paths[i, j] > 2:
+            _set(windows, (i, j), low, high, NEAR_STIFFNESS if near_shares is CLOSE else CONTACT_STIFFNESS)
     _tie_fragments(windows, graph.fragments, near, contacts)
     return windows
 

@@ -14,18 +14,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from chem.alignment import align, rmsd
-from chem.distance_windows import DistanceWindows, FloatArray, windows_between, windows_of
+from chem.distance_windows import APART, CLOSE, FloatArray, windows_between, windows_of
 from chem.embedding import embed, fit, seed_from, strain
+from chem.endpoint_checks import check_relaxed, holds_stereo, same_handedness, species_found
 from chem.equivalent_atoms import Permutation, least_motion, mapping_generators
 from chem.errors import CalculationError, ConfigurationError
 from chem.generator import EndPoints
-from chem.graph import MolecularGraph
 from chem.guess import guess_positions
-from chem.identity import split_species
-from chem.perception import perceive_graph
+from chem.model_hessian import model_hessian
 from chem.potential import GradientCounter, attach
 from chem.relax import Relaxation, relax
-from chem.stereo import perceive_stereo
 from chem.types import Failure, Geometry, LevelOfTheory, Reaction, Species, Stage
 
 DISTINCT_ANGSTROM = 0.25  # root-mean-square difference of pair distances over which structures count as different
@@ -168,12 +166,10 @@ def _attempt_all(
     counter: GradientCounter,
     progress: _Progress,
 ) -> None:
-    changing = reaction.broken + reaction.formed
-    sides = windows_of(reaction.reactant_graph, changing), windows_of(reaction.product_graph, changing)
     generators = mapping_generators(reaction.reactant_graph, reaction.product_graph)
     for start in half_way_structures(reaction, level, settings, counter)[: settings.n_attempts]:
         try:
-            pair = _relaxed_pair(reaction, start, sides, generators, level, settings, counter, progress)
+            pair = _relaxed_pair(reaction, start, generators, level, settings, counter, progress)
         except CalculationError as error:
             if counter.remaining < 1:
                 raise
@@ -205,9 +201,9 @@ def half_way_structures(
         positions = embed(windows, seed_from(settings.seed, reaction.key, number))
         if strain(positions, windows) > LARGEST_STRAIN:
             continue
-        if not _kept_stereo(reaction.reactant_graph, positions):
-            positions = positions * np.array([1.0, 1.0, -1.0])
-            if not _kept_stereo(reaction.reactant_graph, positions):
+        if not _slides_to_both(reaction, positions):
+            positions = positions * np.array([1.0, 1.0, -1.0])  # of one centre, the mirror image is the other hand
+            if not _slides_to_both(reaction, positions):
                 continue
         try:
             energy = float(attach(_geometry(reaction, positions), level, counter).get_potential_energy())
@@ -223,6 +219,15 @@ def half_way_structures(
     return chosen
 
 
+def _slides_to_both(reaction: Reaction, positions: FloatArray) -> bool:
+    """Whether both sides reached from a structure half way have the handedness that their graphs specify."""
+    return all(
+        not (graph.tetrahedral or graph.double_bonds)
+        or holds_stereo(graph, _geometry(reaction, fit(positions, windows_of(graph))))
+        for graph in (reaction.reactant_graph, reaction.product_graph)
+    )
+
+
 def _geometry(reaction: Reaction, positions: FloatArray) -> Geometry:
     graph = reaction.reactant_graph
     return Geometry(
@@ -230,31 +235,9 @@ def _geometry(reaction: Reaction, positions: FloatArray) -> Geometry:
     )
 
 
-def _kept_stereo(graph: MolecularGraph, positions: FloatArray) -> bool:
-    """Whether every stereo element that the graph specifies has its handedness."""
-    if not graph.tetrahedral and not graph.double_bonds:
-        return True
-    geometry = Geometry(
-        numbers=np.array(graph.numbers), positions=positions, charge=graph.charge, multiplicity=graph.multiplicity
-    )
-    seen = perceive_stereo(graph.without_stereo(), geometry)
-    return graph.tetrahedral <= seen.tetrahedral and graph.double_bonds <= seen.double_bonds
-
-
-def _same_handedness(reaction: Reaction, reactant: FloatArray, product: FloatArray) -> bool:
-    """Whether no centre or double bond that the reaction leaves alone is inverted between the ends."""
-    first, second = reaction.reactant_graph.without_stereo(), reaction.product_graph.without_stereo()
-    before = perceive_stereo(first, _geometry(reaction, reactant))
-    after = perceive_stereo(second, _geometry(reaction, product))
-    untouched = {atom for atom in range(first.n_atoms) if first.neighbors[atom] == second.neighbors[atom]}
-    signs = dict(after.tetrahedral)
-    return all(signs.get(atom, sign) == sign for atom, sign in before.tetrahedral if atom in untouched)
-
-
 def _relaxed_pair(
     reaction: Reaction,
     start: FloatArray,
-    sides: tuple[DistanceWindows, DistanceWindows],
     generators: list[Permutation],
     level: LevelOfTheory,
     settings: EndPointSettings,
@@ -262,32 +245,19 @@ def _relaxed_pair(
     progress: _Progress,
 ) -> PreparedPair | None:
     """Slide one half-way structure to both sides and relax them; None, with the reason noted, where an end fails."""
-    relaxed: list[Relaxation] = []
-    for windows, graph in zip(sides, (reaction.reactant_graph, reaction.product_graph), strict=True):
-        is_reactant = graph is reaction.reactant_graph
-        result = relax(
-            _geometry(reaction, fit(start, windows)),
-            level,
-            counter,
-            fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom,
-            max_steps=settings.max_steps,
-        )
-        failure = _check_side(graph, result, "reactant" if is_reactant else "product")
-        if failure is not None:
-            progress.failures.append(failure)
-            if failure.kind == "collapsed":
-                found = _species_found(result.geometry)
-                if is_reactant:
-                    progress.reactant_found = progress.reactant_found or found
-                else:
-                    progress.product_found = progress.product_found or found
-            return None
-        relaxed.append(result)
-    before, after = relaxed
+    before = _relaxed_side(reaction, start, "reactant", level, settings, counter, progress)
+    if before is None:
+        return None
+    after = _relaxed_side(reaction, start, "product", level, settings, counter, progress)
+    if after is None:
+        return None
     reactant = before.geometry.positions
 
     def allowed(positions: FloatArray) -> bool:
-        return _kept_stereo(reaction.product_graph, positions) and _same_handedness(reaction, reactant, positions)
+        relabelled = after.geometry.with_positions(positions)
+        return holds_stereo(reaction.product_graph, relabelled) and same_handedness(
+            reaction.reactant_graph, reaction.product_graph, before.geometry, relabelled
+        )
 
     product = least_motion(after.geometry.positions, reactant, generators, allowed)
     if not allowed(product):
@@ -309,31 +279,39 @@ def _relaxed_pair(
     )
 
 
-def _check_side(graph: MolecularGraph, result: Relaxation, side: str) -> Failure | None:
-    """Why a relaxed end is not the wanted one."""
-    perceived = perceive_graph(result.geometry)
-    if perceived.bonds != graph.bonds:
-        became = ".".join(species.smiles for species in _species_found(result.geometry)) or "no known Lewis structure"
-        wanted = ".".join(species.smiles for species in split_species(graph))
-        same = " (atoms exchanged)" if became == wanted else ""
-        return Failure(
-            stage=Stage.PREPARE,
-            kind="collapsed",
-            message=f"the {side} {wanted} relaxed to {became}{same}",
+def _relaxed_side(
+    reaction: Reaction,
+    start: FloatArray,
+    name: str,
+    level: LevelOfTheory,
+    settings: EndPointSettings,
+    counter: GradientCounter,
+    progress: _Progress,
+) -> Relaxation | None:
+    """Slide to one side and relax; where that becomes another species, once more from reacting atoms further apart."""
+    graph = reaction.reactant_graph if name == "reactant" else reaction.product_graph
+    for shares in (CLOSE, APART):
+        positions = fit(start, windows_of(graph, reaction.broken + reaction.formed, shares))
+        result = relax(
+            _geometry(reaction, positions),
+            level,
+            counter,
+            fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom,
+            max_steps=settings.max_steps,
+            hessian=model_hessian(graph, positions),
         )
-    if not result.converged:
-        return Failure(stage=Stage.PREPARE, kind="not_converged", message=f"the {side} did not relax within the steps")
-    if not _kept_stereo(graph, result.geometry.positions):
-        return Failure(stage=Stage.PREPARE, kind="stereo", message=f"the {side} lost its handedness while relaxing")
+        failure = check_relaxed(graph, result, name)
+        if failure is None:
+            return result
+        progress.failures.append(failure)
+        if failure.kind != "collapsed":
+            return None
+        found = species_found(result.geometry)
+        if name == "reactant":
+            progress.reactant_found = progress.reactant_found or found
+        else:
+            progress.product_found = progress.product_found or found
     return None
-
-
-def _species_found(geometry: Geometry) -> tuple[Species, ...]:
-    """Species of a relaxed structure; empty where it has no Lewis structure."""
-    try:
-        return split_species(perceive_graph(geometry))
-    except CalculationError:
-        return ()
 
 
 def _distance_difference(first: FloatArray, second: FloatArray) -> float:
