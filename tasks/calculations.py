@@ -146,7 +146,7 @@ def _claimed_jobs(
             engine,
             kind=kind,
             worker=worker,
-            limit=settings.workers.n_workers,
+            limit=settings.workers.processes,
             lease_seconds=LEASE_SECONDS,
             campaign=campaign,
             level_key=level.key,

@@ -32,16 +32,29 @@ class WorkerLimits:
     """When a worker is replaced or killed.
 
     Attributes:
-        n_workers: Worker processes, one thread each.
+        n_workers: Worker processes, one thread each; 0 for one a core.
         jobs_per_worker: Jobs after which a worker is replaced.
         memory_gib: Resident memory above which a worker is replaced before its next job, GiB.
         job_timeout_s: Wall time after which a job counts as hung and is killed with its worker, s.
     """
 
-    n_workers: int = 2
+    n_workers: int = 0
     jobs_per_worker: int = 50
     memory_gib: float = 3.0
     job_timeout_s: float = 1800.0
+
+    def __post_init__(self) -> None:
+        """Numbers are in range."""
+        if self.n_workers < 0:
+            raise ValueError(f"n_workers must be 0 (one a core) or more, got {self.n_workers}")
+        for name in ("jobs_per_worker", "memory_gib", "job_timeout_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+
+    @property
+    def processes(self) -> int:
+        """Number of worker processes on this machine."""
+        return self.n_workers or (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +73,7 @@ class WorkerPool:
     def __init__(self, limits: WorkerLimits) -> None:
         self.limits = limits
         self._pool = ProcessPool(
-            max_workers=limits.n_workers,
+            max_workers=limits.processes,
             max_tasks=limits.jobs_per_worker,
             initializer=_initialize,
             initargs=(os.getpid(),),
@@ -91,7 +104,7 @@ class WorkerPool:
         running: dict[ProcessFuture, tuple[Job, float]] = {}
         exhausted = False
         while True:
-            while not exhausted and len(running) < self.limits.n_workers:
+            while not exhausted and len(running) < self.limits.processes:
                 try:
                     job = next(source)
                 except StopIteration:
