@@ -17,7 +17,7 @@ from chem.potential import GradientCounter, attach
 from chem.types import Geometry, LevelOfTheory
 
 FMAX_EV_PER_ANGSTROM = 0.02
-EIGENSOLVER_RESIDUAL = 0.4  # Sella's gamma; 0.1 spends a third more gradient calls for the same saddles
+EIGENSOLVER_RESIDUAL = 0.4  # Sella's gamma; 0.1 spends a fifth more gradient calls from rough guesses
 # What Sella, jax, scipy and numpy throw when coordinates degenerate or a decomposition fails. LinAlgError and jax's
 # runtime errors derive from these. TypeError, AttributeError and KeyError mean a bug and pass.
 NUMERICAL_ERRORS = (RuntimeError, ValueError, ArithmeticError, IndexError, AssertionError)

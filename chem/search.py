@@ -13,11 +13,13 @@ from chem.alignment import rmsd
 from chem.errors import CalculationError, ConfigurationError
 from chem.frequencies import Vibrations, finite_difference_hessian, vibrations
 from chem.generator import EndPoints
+from chem.guess import changing_bonds
 from chem.irc import follow_irc
 from chem.neb import highest_image
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter, attach
 from chem.saddle import SaddlePoint, find_saddle
+from chem.search_polish import relax_around
 from chem.types import (
     Attempt,
     Check,
@@ -48,6 +50,8 @@ class SearchSettings:
         saddle_gradient_calls: Gradient calls of the saddle search within one attempt.
         neb_gradient_calls: Gradient calls of the band, on top of those of its attempt.
         fmax_ev_per_angstrom: Largest force on an atom of a converged saddle point.
+        polish_steps: Steps of the relaxation around the reacting distances that gives each candidate a second chance; 0
+            leaves it out.
         imaginary_threshold_cm1: Imaginary modes above minus this count as numerical noise.
         use_neb: Whether a band is tried after the last candidate.
         n_images: Interior images of the band.
@@ -58,6 +62,7 @@ class SearchSettings:
     saddle_gradient_calls: int = 200
     neb_gradient_calls: int = 500
     fmax_ev_per_angstrom: float = 0.02
+    polish_steps: int = 40
     imaginary_threshold_cm1: float = 30.0
     use_neb: bool = True
     n_images: int = 7
@@ -74,10 +79,9 @@ class SearchSettings:
         ):
             if not getattr(self, name) > 0:
                 raise ConfigurationError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.imaginary_threshold_cm1 < 0:
-            raise ConfigurationError(
-                f"imaginary_threshold_cm1 must not be negative, got {self.imaginary_threshold_cm1}"
-            )
+        for name in ("imaginary_threshold_cm1", "polish_steps"):
+            if getattr(self, name) < 0:
+                raise ConfigurationError(f"{name} must not be negative, got {getattr(self, name)}")
 
 
 def search_transition_state(
@@ -85,9 +89,9 @@ def search_transition_state(
 ) -> SearchResult:
     """Find the transition state between two ends and prove it.
 
-    Each candidate in order, then the highest image of a nudged elastic band, is refined to a saddle point, and checked:
-    exactly one imaginary mode, which moves the changing bonds; the steepest-descent path leads to the two ends; the
-    energies are ordered. The first intended one ends the search, the budget ends it otherwise. Expected failures are
+    Starts are tried in the order of `starts`. Each is refined to a saddle point, and checked: exactly one imaginary
+    mode, which moves the changing bonds; the steepest-descent path leads to the two ends; the energies are ordered. The
+    first intended one ends the search, the budget ends it otherwise. Expected failures are
     attempts with a `Failure`; only bad input and bugs raise.
 
     Args:
@@ -114,19 +118,49 @@ def search_transition_state(
             message="reactant and product have the same bonds, so there is no reaction to search; check the ends",
         )
         return SearchResult(level=level, attempts=(_failed("none", 0, 0.0, failure),))
-    starts: list[tuple[str, Geometry | None]] = [
-        (f"{candidate.generator}:{place}", candidate.geometry) for place, candidate in enumerate(candidates)
-    ]
-    if settings.use_neb:
-        starts.append(("neb", None))
     attempts: list[Attempt] = []
-    for start, guess in starts:
+    for start in starts(candidates, settings):
         if attempts and counter.remaining < 1:
             break
-        attempts.append(_attempt(start, guess, ends, level, settings, counter, attempts))
+        attempts.append(_attempt(start, ends, level, settings, counter, attempts))
         if attempts[-1].outcome is Outcome.INTENDED:
             break
     return SearchResult(level=level, attempts=tuple(attempts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Start:
+    """Where one attempt begins.
+
+    Attributes:
+        name: As stored with the attempt, such as `classical:0`, `classical:0:polished` or `neb`.
+        guess: Geometry; None for the band, which makes its own.
+        polished: Whether the guess is relaxed around its reacting distances first.
+    """
+
+    name: str
+    guess: Geometry | None
+    polished: bool = False
+
+
+def starts(candidates: Sequence[TSCandidate], settings: SearchSettings) -> list[Start]:
+    """The first candidate as it is, every candidate polished, the others as they are, the band.
+
+    The best raw guess is the cheapest start that works. Where it fails, polished ones reach more of the missing saddles
+    than further raw ones do (RDB7, GFN2-xTB: 6 to 8 of 17 against 3 to 6).
+    """
+    raw = [
+        Start(name=f"{candidate.generator}:{place}", guess=candidate.geometry)
+        for place, candidate in enumerate(candidates)
+    ]
+    polished = [Start(name=f"{start.name}:polished", guess=start.guess, polished=True) for start in raw]
+    band = [Start(name="neb", guess=None)]
+    return [
+        *raw[:1],
+        *(polished if settings.polish_steps else []),
+        *raw[1:],
+        *(band if settings.use_neb else []),
+    ]
 
 
 def _failed(
@@ -143,24 +177,22 @@ def _failed(
 
 
 def _attempt(
-    start: str,
-    guess: Geometry | None,
+    begin: Start,
     ends: EndPoints,
     level: LevelOfTheory,
     settings: SearchSettings,
     counter: GradientCounter,
     earlier: Sequence[Attempt],
 ) -> Attempt:
-    """One start, from guess to verdict; without a guess, the band makes it."""
+    """One start, from guess to verdict."""
+    start = begin.name
     began, before = time.perf_counter(), counter.calls
 
     def spent() -> tuple[int, float]:
         return counter.calls - before, time.perf_counter() - began
 
     try:
-        if guess is None:
-            band = counter.child(settings.neb_gradient_calls)
-            guess = highest_image(ends, level, band, n_images=settings.n_images)
+        guess = _guess(begin, ends, level, settings, counter)
     except CalculationError as error:
         return _failed(start, *spent(), Failure(stage=Stage.GENERATE, kind=error.kind, message=str(error)))
     own = counter.child(settings.attempt_gradient_calls)
@@ -182,6 +214,18 @@ def _attempt(
         failure=judged.failure,
         transition_state=judged.transition_state,
     )
+
+
+def _guess(
+    begin: Start, ends: EndPoints, level: LevelOfTheory, settings: SearchSettings, counter: GradientCounter
+) -> Geometry:
+    if begin.guess is None:
+        band = counter.child(settings.neb_gradient_calls)
+        return highest_image(ends, level, band, n_images=settings.n_images)
+    if not begin.polished:
+        return begin.guess
+    broken, formed = changing_bonds(ends)
+    return relax_around(begin.guess, (*broken, *formed), level, counter, settings.polish_steps)
 
 
 def _find(guess: Geometry, level: LevelOfTheory, own: GradientCounter, settings: SearchSettings) -> SaddlePoint:

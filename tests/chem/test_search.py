@@ -12,8 +12,9 @@ from chem.errors import CalculationError, ConfigurationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
 from chem.perception import perceive_graph
-from chem.potential import resolve_level
-from chem.search import SearchSettings, search_transition_state
+from chem.potential import GradientCounter, attach, resolve_level
+from chem.search import SearchSettings, search_transition_state, starts
+from chem.search_polish import relax_around
 from chem.types import CheckName, Geometry, Outcome, Stage, Status, TSCandidate
 
 LEVEL = resolve_level("gfn2")
@@ -70,7 +71,7 @@ def test_swapping_the_ends_swaps_the_ends_of_the_path(found):
 
 @pytest.mark.parametrize("budget", [5, 25, 45])
 def test_the_budget_is_never_exceeded_and_its_end_is_recorded(budget):
-    result = search(budget_gradient_calls=budget, use_neb=False)
+    result = search(budget_gradient_calls=budget, use_neb=False, polish_steps=0)
     assert result.gradient_calls <= budget
     assert result.outcome is Outcome.FAILED
     assert result.best.failure.kind == "budget"
@@ -81,7 +82,7 @@ def test_a_path_that_fails_is_never_passed(monkeypatch):
         raise CalculationError("scf", "the path broke")
 
     monkeypatch.setattr("chem.search.follow_irc", fail)
-    result = search(use_neb=False)
+    result = search(use_neb=False, polish_steps=0)
     state = result.best.transition_state
     assert (result.best.failure.stage, result.best.failure.kind) == (Stage.IRC, "scf")
     states = {check.name: check.status for check in state.verdict.checks}
@@ -96,7 +97,7 @@ def test_an_scf_failure_is_stored_not_a_crash(monkeypatch):
 
     monkeypatch.setitem(potential.BACKENDS, LEVEL.program, type("Failing", (potential.XtbBackend,), {"evaluate": fail}))
     result = search()
-    assert [attempt.start for attempt in result.attempts] == ["classical:0", "neb"]
+    assert [attempt.start for attempt in result.attempts] == ["classical:0", "classical:0:polished", "neb"]
     assert {(attempt.outcome, attempt.failure.kind) for attempt in result.attempts} == {(Outcome.FAILED, "scf")}
 
 
@@ -120,6 +121,24 @@ def test_a_real_transition_state_of_another_reaction_is_kept_as_unintended():
     result = search(ends, [TSCandidate(geometry=guess, generator="hand")], use_neb=False, imaginary_threshold_cm1=60.0)
     assert result.outcome is Outcome.UNINTENDED
     assert result.best.transition_state.verdict.status is Status.FAILED
+
+
+def test_starts_run_from_the_best_raw_guess_over_polished_ones_to_the_band():
+    guesses = ClassicalGenerator(2).generate([ENDS])[0]
+    names = [start.name for start in starts(guesses, SearchSettings())]
+    assert names == ["classical:0", "classical:0:polished", "classical:1:polished", "classical:1", "neb"]
+    assert [start.name for start in starts(guesses[:1], SearchSettings(polish_steps=0, use_neb=False))] == names[:1]
+
+
+def test_polishing_holds_the_reacting_distances_and_lowers_the_energy():
+    guess = ClassicalGenerator(1).generate([ENDS])[0][0].geometry
+    held = ((0, 1), (0, 2))
+    polished = relax_around(guess, held, LEVEL, GradientCounter(), max_steps=40)
+    for i, j in held:
+        before, after = (np.linalg.norm(g.positions[i] - g.positions[j]) for g in (guess, polished))
+        assert after == pytest.approx(before, abs=1e-3)
+    energies = [attach(g, LEVEL, GradientCounter()).get_potential_energy() for g in (polished, guess)]
+    assert energies[0] < energies[1]
 
 
 def test_ends_with_the_same_bonds_are_no_reaction():
