@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from chem.types import Pair
 
@@ -27,11 +28,13 @@ class CanonicalForm:
         certificate: Equal for two graphs exactly when they are isomorphic.
         order: Vertices in canonical order.
         automorphisms: Number of symmetry operations of the graph.
+        generators: Symmetry operations that generate all others; vertex v goes to `generator[v]`.
     """
 
     certificate: Certificate
     order: tuple[int, ...]
     automorphisms: int
+    generators: tuple[tuple[int, ...], ...]
 
     @property
     def digest(self) -> str:
@@ -80,9 +83,32 @@ def canonical_form(
     for index in search.best_order:
         order.append(kept[index])
         order.extend(atom for _, _, atom in sorted(folded.get(kept[index], [])))
+    leaves_of = [sorted(folded.get(atom, [])) for atom in kept]
     return CanonicalForm(
-        certificate=search.best, order=tuple(order), automorphisms=symmetry * search.automorphism_count()
+        certificate=search.best,
+        order=tuple(order),
+        automorphisms=symmetry * search.automorphism_count(),
+        generators=tuple(_generators(len(numbers), kept, leaves_of, search.generators)),
     )
+
+
+def _generators(
+    n_vertices: int, kept: list[int], leaves_of: list[list[tuple[int, int, int]]], found: list[list[int]]
+) -> Iterator[tuple[int, ...]]:
+    """Exchanges of equal leaves, and the symmetries of the kept vertices with their leaves carried along."""
+    for leaves in leaves_of:
+        for (*first_kind, first), (*second_kind, second) in pairwise(leaves):
+            if first_kind == second_kind:
+                exchange = list(range(n_vertices))
+                exchange[first], exchange[second] = second, first
+                yield tuple(exchange)
+    for generator in found:
+        lifted = list(range(n_vertices))
+        for index, image in enumerate(generator):
+            lifted[kept[index]] = kept[image]
+            for (*_, leaf), (*_, other) in zip(leaves_of[index], leaves_of[image], strict=True):
+                lifted[leaf] = other
+        yield tuple(lifted)
 
 
 class _Search:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import igraph
 import numpy as np
 
 from chem.alignment import rmsd
 from chem.distance_windows import FloatArray
 from chem.graph import MolecularGraph
+from chem.identity import mapping_form
 
 LARGEST_GROUP = 1000  # permutations looked at together; larger groups are searched in rounds
 
@@ -28,18 +28,7 @@ def mapping_generators(reactant: MolecularGraph, product: MolecularGraph) -> lis
         reactant: One side.
         product: The other side, in the same atom order.
     """
-    # igraph colours vertices only: each labelled bond becomes a vertex of its own colour.
-    n_atoms = reactant.n_atoms
-    edges: list[tuple[int, int]] = []
-    colors = [2 * number for number in reactant.numbers]
-    for i, j in sorted(reactant.bonds | product.bonds):
-        middle = len(colors)
-        label = (i, j) in reactant.bonds, (i, j) in product.bonds
-        colors.append({(True, True): 1, (True, False): 3, (False, True): 5}[label])
-        edges += [(i, middle), (middle, j)]
-    graph = igraph.Graph(n=len(colors), edges=edges)
-    generators = graph.automorphism_group(color=colors)
-    return sorted({tuple(generator[:n_atoms]) for generator in generators})
+    return sorted(set(mapping_form(reactant.without_stereo(), product.without_stereo()).generators))
 
 
 def least_motion(
