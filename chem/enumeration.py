@@ -56,6 +56,14 @@ class EnumerationRules:
             )
 
 
+def check_elements(graph: MolecularGraph) -> None:
+    """Raise `ElementError` where an element has no valence rule."""
+    for number in sorted(set(graph.numbers)):
+        if number not in NEUTRAL_VALENCES:
+            known = " ".join(chemical_symbols[each] for each in NEUTRAL_VALENCES)
+            raise ElementError(f"no valence rule for {chemical_symbols[number]}; enumeration knows {known}")
+
+
 def enumerate_reactions(reactant: MolecularGraph, rules: EnumerationRules) -> list[Reaction]:
     """All elementary reactions of one reacting system, one for each inequivalent atom map, sorted by key.
 
@@ -69,10 +77,7 @@ def enumerate_reactions(reactant: MolecularGraph, rules: EnumerationRules) -> li
     Raises:
         ElementError: An element has no valence rule.
     """
-    for number in sorted(set(reactant.numbers)):
-        if number not in NEUTRAL_VALENCES:
-            known = " ".join(chemical_symbols[each] for each in NEUTRAL_VALENCES)
-            raise ElementError(f"no valence rule for {chemical_symbols[number]}; enumeration knows {known}")
+    check_elements(reactant)
     valence_rules = ValenceRules(
         carbenes=rules.carbenes, zwitterions=rules.zwitterions, groups=rules.charge_separated_groups
     )

@@ -12,7 +12,7 @@ from cli.output import print_json, print_table
 def enumerate_command(
     smiles: Annotated[
         list[str],
-        typer.Argument(metavar="SMILES...", help="One molecule, or several that react with each other."),
+        typer.Argument(metavar="SMILES", help="One molecule, or several that react with each other."),
     ],
     break_bonds: Annotated[
         int,
@@ -77,7 +77,7 @@ def enumerate_command(
                 record["degeneracy"],
                 record["key"],
             )
-            for record in sorted(records, key=lambda each: (each["depth"], each["products"]))
+            for record in sorted(records, key=lambda each: (each["depth"], each["reactants"], each["products"]))
         ],
         right=("maps",),
     )

@@ -30,7 +30,7 @@ _PREFECT_DEFAULTS = {
 def explore_command(
     smiles: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SMILES...", help="Molecules to start from; default: those of the file."),
+        typer.Argument(metavar="SMILES", help="Molecules to start from; default: those of the file."),
     ] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Rounds of expansion.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file; configs/explore.yaml explains every key.")] = None,
@@ -88,9 +88,9 @@ def explore_command(
 def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
     from cli.progress import live_progress  # noqa: PLC0415
     from cli.watchdog import start_watchdog  # noqa: PLC0415
-    from tasks.campaign import campaign_name, seed_species  # noqa: PLC0415
+    from tasks.campaign import campaign_name, check_settings  # noqa: PLC0415
 
-    seed_species(settings)  # wrong SMILES show before anything starts
+    check_settings(settings)  # bad input shows before anything starts
     _prepare_folder(settings.database)
     signal.signal(signal.SIGINT, _interrupted)
     start_watchdog()
@@ -112,8 +112,14 @@ def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
 
 def _prepare_folder(database: str) -> None:
     """Make the folder of an SQLite file."""
+    from chem.errors import DatabaseError  # noqa: PLC0415
+
     if database.startswith("sqlite:///"):
-        Path(database.removeprefix("sqlite:///")).expanduser().resolve().parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(database.removeprefix("sqlite:///")).resolve().parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseError(f"cannot make the folder {folder} of {database}: {error.strerror}") from error
 
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:

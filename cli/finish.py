@@ -82,7 +82,6 @@ def summary_record(content: ReportContent, settings: ExploreSettings, campaign: 
                 "barrier_forward_kcal_mol": reaction.barrier_forward_kcal_mol,
                 "verdict": reaction.verdict.value if reaction.verdict is not None else None,
             }
-            for reaction in content.by_barrier[:10]
-            if reaction.barrier_forward_kcal_mol is not None
+            for reaction in content.lowest[:10]
         ],
     }

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from importlib.metadata import version
 from types import FrameType
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from cli.db import db_app
 from cli.enumerate import enumerate_command
 from cli.explore import explore_command
 from cli.query import query_app
@@ -26,6 +28,22 @@ app.command("explore")(explore_command)
 app.command("enumerate")(enumerate_command)
 app.command("ts")(ts_command)
 app.add_typer(query_app, name="query")
+app.add_typer(db_app, name="db")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cairn {version('cairn')}")
+        raise typer.Exit
+
+
+@app.callback()
+def cairn(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Explore reaction networks: enumerate reactions, find and verify transition states, keep the network."""
 
 
 def main() -> NoReturn:

@@ -25,7 +25,7 @@ _OPEN = {"pending", "running"}
 _STAGES = (
     ("prepare", "end points"),
     ("estimate", "estimates"),
-    ("search", "transition states"),
+    ("search", "searches"),
 )
 
 
@@ -128,12 +128,15 @@ class _View:
         for _ in range(4):
             table.add_column(no_wrap=True)
         species, reactions = self.tallies["species"], self.tallies["reaction"]
-        table.add_row("network", "", f"{species.total} species reached, {reactions.total} reactions", "")
+        if not species.total:
+            table.add_row("starting", "", "Prefect's local server and the worker processes", "")
+        else:
+            table.add_row("network", "", f"{species.total} species reached, {reactions.total} reactions", "")
         for name, label in _STAGES:
             tally = self.tallies[name]
-            if name == "estimate" and not tally.total:
+            if not tally.total:
                 continue
-            bar = ProgressBar(total=max(tally.total, 1), completed=tally.done, width=24)
+            bar = ProgressBar(total=max(tally.total, 1), completed=tally.done, width=12)
             states = ", ".join(
                 f"{count} {state}" for state, count in sorted(tally.counts.items()) if state not in _OPEN
             )
@@ -151,7 +154,7 @@ class _View:
         rate = (tally.done - tally.done_at_first) / max(time.monotonic() - tally.first_seen, 1e-3)
         left = tally.total - tally.done
         ending = f", {_clock(left / rate)} left" if left else ""
-        return f"{60 * rate:.0f}/min{ending}, {tally.gradient_calls:,} gradient calls"
+        return f"{60 * rate:.0f}/min{ending}"
 
     def report_plainly(self) -> None:
         """Without a terminal: one line when a stage is complete."""

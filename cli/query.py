@@ -78,20 +78,20 @@ def reactions_command(
         return
     print_table(
         f"{len(found)} reactions",
-        ("reaction", "forward kcal/mol", "reverse kcal/mol", "verdict", "outcome", "gradient calls", "key"),
+        ("reaction", "forward\nkcal/mol", "reverse\nkcal/mol", "verdict", "outcome", "gradient\ncalls", "key"),
         [
             (
                 f"{' + '.join(each.reactants)} -> {' + '.join(each.products)}",
                 _number(each.barrier_forward_kcal_mol),
                 _number(each.barrier_reverse_kcal_mol),
                 each.verdict,
-                each.outcome if each.failure is None else f"{each.outcome} ({each.failure.stage}: {each.failure.kind})",
+                each.outcome if each.failure is None else f"{each.outcome}: {each.failure.kind}",
                 each.gradient_calls,
                 each.key,
             )
             for each in found
         ],
-        right=("forward kcal/mol", "reverse kcal/mol", "gradient calls"),
+        right=("forward\nkcal/mol", "reverse\nkcal/mol", "gradient\ncalls"),
     )
 
 
@@ -147,6 +147,7 @@ def reaction_record(record: ReactionRecord) -> dict[str, Any]:
         "degeneracy": record.degeneracy,
         "barrier_forward_kcal_mol": record.barrier_forward_kcal_mol,
         "barrier_reverse_kcal_mol": record.barrier_reverse_kcal_mol,
+        "barrier_error_kcal_mol": record.barrier_error_kcal_mol,
         "level": record.level,
         "verdict": record.verdict,
         "checks": {name.value: status.value for name, status in record.checks.items()},

@@ -240,6 +240,16 @@ class ReportContent:
         return tuple(sorted(self.reactions, key=_barrier_order))
 
     @property
+    def lowest(self) -> tuple[ReactionEntry, ...]:
+        """Reactions with a known barrier by rising barrier: those of the seeds, or of any species where they have none.
+
+        A low barrier far from the seeds, behind high ones, is in the tables but leads no list.
+        """
+        known = [reaction for reaction in self.by_barrier if reaction.barrier_forward_kcal_mol is not None]
+        own = [reaction for reaction in known if set(reaction.reactants) <= set(self.seeds)]
+        return tuple(own or known)
+
+    @property
     def state_counts(self) -> dict[State, int]:
         """Number of reactions in each state, every state present."""
         counts = Counter(reaction.state for reaction in self.reactions)
@@ -247,8 +257,8 @@ class ReportContent:
 
     @property
     def found_unintended(self) -> int:
-        """Number of reactions that another reaction's search ended in."""
-        return sum(reaction.found_by is not None for reaction in self.reactions)
+        """Number of reactions known only because another reaction's search ended in them."""
+        return sum(reaction.found_by is not None and reaction.outcome is None for reaction in self.reactions)
 
     @property
     def failure_groups(self) -> tuple[FailureGroup, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -88,7 +89,7 @@ def render_report(content: ReportContent) -> str:
         content=content,
         species=tuple(species.values()),
         reactions=reactions,
-        lowest=[view for view in reactions if view.entry.barrier_forward_kcal_mol is not None][:LOWEST_SHOWN],
+        lowest=_lowest_views(content, reactions),
         reaction_ids={view.entry.key: view.id for view in reactions},
         settings=tuple(wording.flattened(content.settings)),
         State=State,
@@ -109,6 +110,11 @@ def render_report(content: ReportContent) -> str:
         viewer=_library("3Dmol-min.js"),
         licences=_licences(),
     )
+
+
+def _lowest_views(content: ReportContent, reactions: Sequence[ReactionView]) -> list[ReactionView]:
+    by_key = {view.entry.key: view for view in reactions}
+    return [by_key[reaction.key] for reaction in content.lowest[:LOWEST_SHOWN]]
 
 
 def _species_views(content: ReportContent) -> dict[str, SpeciesView]:

@@ -59,7 +59,7 @@ def _counts(content: ReportContent) -> Text:
 
 def _barriers(content: ReportContent, lowest: int) -> Table:
     """The lowest forward barriers, each beside its verdict."""
-    known = [reaction for reaction in content.by_barrier if reaction.barrier_forward_kcal_mol is not None]
+    known = content.lowest
     title = f"Lowest barriers, kcal/mol ({min(lowest, len(known))} of {len(known)})"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Reaction", overflow="fold")

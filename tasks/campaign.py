@@ -8,7 +8,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from chem.enumeration import enumerate_reactions
+from chem.enumeration import check_elements, enumerate_reactions
 from chem.errors import SmilesError
 from chem.expansion import pair_reactions
 from chem.identity import mapped_smiles, split_species
@@ -52,6 +52,18 @@ def seed_species(settings: ExploreSettings) -> list[Species]:
             raise SmilesError(f"seed {smiles!r} holds {len(parts)} molecules; give each as a seed of its own")
         species.append(parts[0])
     return species
+
+
+def check_settings(settings: ExploreSettings) -> None:
+    """Meet everything that the user may have given wrongly before any work starts.
+
+    Raises:
+        InputError: A seed, an element, the level or the number of candidates cannot be used; the message says which.
+    """
+    for species in seed_species(settings):
+        check_elements(species.graph)
+    resolve_level(settings.level)
+    make_generator(settings)
 
 
 def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:

@@ -120,7 +120,6 @@ def test_every_command_and_option_explains_itself(name, command):
         assert parameter.help, f"{name}: {parameter.name} has no help"
 
 
-@pytest.mark.xfail(strict=False, reason="`cairn db upgrade` is recommended and not there yet")
 @pytest.mark.parametrize("line", REMEDIES)
 def test_a_command_that_a_message_of_the_program_recommends_exists(line):
     command, _ = resolve(shlex.split(line)[1:])
