@@ -2,7 +2,7 @@
 
 Three ways over the same reactions of RDB7, at the same level and with the same checks:
 
-- `cairn`: classical guesses, then a nudged elastic band if they fail: the whole search.
+- `cairn`: classical guesses, raw and polished, then a nudged elastic band if they fail: the whole search.
 - `neb + sella`: climbing-image band, then Sella: the customary way.
 - `true ts`: Sella from the published transition state: the ceiling that no guess can beat.
 
@@ -101,9 +101,11 @@ def run_one(reaction: tuple[int, Geometry, Geometry, Geometry], level_name: str,
         "neb + sella": ([], True),
         "true ts": ([TSCandidate(geometry=ts, generator="true")], False),
     }
+    usual = SearchSettings().polish_steps
     for way, (starts, use_neb) in ways.items():
+        polish = usual if way == "cairn" else 0
         began, cpu = time.perf_counter(), time.process_time()
-        result = search_transition_state(ends, starts, level, SearchSettings(use_neb=use_neb))
+        result = search_transition_state(ends, starts, level, SearchSettings(use_neb=use_neb, polish_steps=polish))
         row[way] = summary(result, time.perf_counter() - began, time.process_time() - cpu)
     return row
 
