@@ -1,6 +1,6 @@
 """A guess of the second derivatives from the bonds alone, to start a relaxation from.
 
-Springs between atoms one, two and three bonds apart and weaker ones between all others, plus a constant on the diagonal,
+Springs between atoms one, two and three bonds apart, weaker ones between all others, and a constant on the diagonal,
 in the spirit of the model force constants of Lindh et al. (10.1016/0009-2614(95)00646-L). The numbers were chosen by
 counting gradient calls over embedded structures: they halve them, and their optimum is flat.
 """
