@@ -1,8 +1,9 @@
-"""Every enumerated reaction of 3-hydroperoxypropanal (KHP): end points, classical guesses, saddle search, verdict.
+"""Known channels of 3-hydroperoxypropanal (KHP) in the network that `cairn explore O=CCCOO` made.
 
-Run `OMP_NUM_THREADS=1 python benchmarks/khp.py --channels khp_channels.csv`. The channels are a table with the columns
-`product_smiles` and `dE0_kcal_mol` (lines that start with # are skipped). A channel counts as found when any verified
-transition state connects KHP with its products, whichever search found it.
+Run `cairn explore O=CCCOO --db URL`, then `python benchmarks/khp.py --db URL --channels khp_channels.csv`. The
+channels are a table with the columns `product_smiles` and `dE0_kcal_mol` (lines that start with # are skipped), such
+as those published with Zhao and Savoie, 10.1038/s43588-021-00101-3. A channel counts as found when a transition state
+that passed every check connects KHP with its products, whichever search found it; stereo labels are left aside.
 """
 
 from __future__ import annotations
@@ -10,193 +11,103 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from functools import partial
-from itertools import chain, zip_longest
-from multiprocessing import get_context
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from rdkit import RDLogger
-
-from chem.endpoint_checks import species_found
-from chem.endpoints import EndPointSettings, prepare_end_points
-from chem.enumeration import EnumerationRules, enumerate_reactions
-from chem.guess import ClassicalGenerator
 from chem.identity import split_species
-from chem.potential import resolve_level
-from chem.search import SearchSettings, search_transition_state
 from chem.smiles import parse_smiles
-from chem.types import Attempt, Geometry, Outcome, Reaction
-from chem.units import kcal_mol
+from chem.types import Status
+from db.engine import open_database, reading
+from db.queries import ReactionRecord, reactions
+from db.totals import costs
 
-HYDROPEROXIDE = "O=CCCOO"
+KHP = "O=CCCOO"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """What became of one reaction."""
+class Channel:
+    """What became of one known channel; heights in kcal/mol, electronic at the level of the network."""
 
-    key: str
     products: str
-    outcome: str
-    stage: str = ""
-    kind: str = ""
-    barrier_kcal_mol: float | None = None
-    n_pairs: int = 0
-    prepare_calls: int = 0
-    prepare_cpu_seconds: float = 0.0
-    search_calls: int = 0
-    search_cpu_seconds: float = 0.0
-    attempts: int = 0
-    # (species keys of one end, of the other, barrier from the first end) of each transition state that leads somewhere
-    links: tuple[tuple[str, str, float], ...] = field(default=())
+    reference_de0_kcal_mol: float
+    found: bool
+    barrier_kcal_mol: float | None
+    keys: tuple[str, ...]
+    lost_at: tuple[str, ...]
+    gradient_calls: int
 
 
-def ends_key(geometry: Geometry) -> str:
-    """Species of a geometry without their stereo layer, as one string; empty without a Lewis structure."""
-    return ".".join(sorted(species.key for species in species_found(geometry)))
+def constitution(smiles: Iterable[str]) -> tuple[str, ...]:
+    """Keys of the molecules of one side, without stereo layers."""
+    graph = parse_smiles(".".join(smiles)).without_stereo()
+    return tuple(species.key for species in split_species(graph))
 
 
-def links_of(attempt: Attempt) -> list[tuple[str, str, float]]:
-    """The transition state of an attempt read in both directions; nothing where it failed a check."""
-    state = attempt.transition_state
-    if attempt.outcome is Outcome.FAILED or state is None or state.reactant_end is None or state.product_end is None:
-        return []
-    first, last = ends_key(state.reactant_end), ends_key(state.product_end)
-    barrier = state.barrier
-    if barrier is None or not first or not last:
-        return []
-    return [(first, last, kcal_mol(barrier.forward_ev)), (last, first, kcal_mol(barrier.reverse_ev))]
+def barrier_from_khp(record: ReactionRecord) -> float | None:
+    """Height above the side that is KHP."""
+    if constitution(record.reactants) == constitution([KHP]):
+        return record.barrier_forward_kcal_mol
+    return record.barrier_reverse_kcal_mol
 
 
-def run_one(
-    reaction: Reaction, ends: EndPointSettings, search: SearchSettings, candidates: int, level_name: str
-) -> Row:
-    RDLogger.DisableLog("rdApp.*")
-    level = resolve_level(level_name)
-    products = ".".join(species.smiles for species in reaction.products)
-    began = time.process_time()
-    prepared = prepare_end_points(reaction, level, ends)
-    spent = time.process_time() - began
-    if prepared.failure is not None:
-        return Row(
-            key=reaction.key,
-            products=products,
-            outcome=Outcome.FAILED,
-            stage=prepared.failure.stage,
-            kind=prepared.failure.kind,
-            prepare_calls=prepared.gradient_calls,
-            prepare_cpu_seconds=spent,
-        )
-    lists = ClassicalGenerator(candidates).generate(prepared.end_points)
-    # The first guess of every pair before the second of any.
-    starts = [each for each in chain.from_iterable(zip_longest(*lists)) if each is not None]
-    began = time.process_time()
-    result = search_transition_state(prepared.end_points[0], starts, level, search)
-    best = result.best
-    barrier = best.transition_state.barrier if best.transition_state is not None else None
-    return Row(
-        key=reaction.key,
+def match(products: str, reference: float, records: Iterable[ReactionRecord]) -> Channel:
+    """The reactions of the network that are this channel."""
+    wanted = {constitution([KHP]), constitution(products.split("."))}
+    own = [each for each in records if {constitution(each.reactants), constitution(each.products)} == wanted]
+    passed = [each for each in own if each.verdict is Status.PASSED]
+    heights = [height for each in passed if (height := barrier_from_khp(each)) is not None]
+    lost = [
+        f"{each.outcome}" + (f": {each.failure.stage} ({each.failure.kind})" if each.failure is not None else "")
+        for each in own
+        if each not in passed
+    ]
+    return Channel(
         products=products,
-        outcome=result.outcome,
-        stage=best.failure.stage if best.failure is not None else "",
-        kind=best.failure.kind if best.failure is not None else "",
-        barrier_kcal_mol=kcal_mol(barrier.forward_ev)
-        if barrier is not None and result.outcome is Outcome.INTENDED
-        else None,
-        n_pairs=len(prepared.pairs),
-        prepare_calls=prepared.gradient_calls,
-        prepare_cpu_seconds=spent,
-        search_calls=result.gradient_calls,
-        search_cpu_seconds=time.process_time() - began,
-        attempts=len(result.attempts),
-        links=tuple(link for attempt in result.attempts for link in links_of(attempt)),
+        reference_de0_kcal_mol=reference,
+        found=bool(passed),
+        barrier_kcal_mol=min(heights, default=None),
+        keys=tuple(each.key for each in own),
+        lost_at=tuple(lost) if own else ("not enumerated, not found by another search",),
+        gradient_calls=sum(each.gradient_calls for each in own),
     )
-
-
-def show_reactions(rows: list[Row]) -> None:
-    print("| products | reaction | outcome | lost at | barrier kcal/mol | attempts | gradient calls |")
-    print("|---|---|---|---|---|---|---|")
-    for row in sorted(rows, key=lambda row: (row.products, row.key)):
-        barrier = "" if row.barrier_kcal_mol is None else f"{row.barrier_kcal_mol:.1f}"
-        lost = f"{row.stage} ({row.kind})" if row.stage else ""
-        print(
-            f"| {row.products} | {row.key} | {row.outcome} | {lost} | {barrier} | {row.attempts}"
-            f" | {row.prepare_calls + row.search_calls} |"
-        )
-    number = len(rows)
-    for outcome in Outcome:
-        print(f"{outcome}: {sum(row.outcome == outcome for row in rows)} of {number}")
-    for name in ("prepare_calls", "prepare_cpu_seconds", "search_calls", "search_cpu_seconds"):
-        values = [getattr(row, name) for row in rows]
-        print(f"{name}: mean {sum(values) / number:.1f}, sum {sum(values):.0f}")
-
-
-def show_channels(rows: list[Row], channels: Path) -> list[dict[str, Any]]:
-    """Print and return the channels: lowest barrier found, by which searches, and what their own searches ended in."""
-    start = ".".join(species.key for species in split_species(parse_smiles(HYDROPEROXIDE)))
-    table: list[dict[str, Any]] = []
-    print("\n| channel | reaction | outcome | lost at | barrier kcal/mol (reference) | gradient calls | found by |")
-    print("|---|---|---|---|---|---|---|")
-    with channels.open(encoding="utf-8") as lines:
-        for line in csv.DictReader(each for each in lines if not each.startswith("#")):
-            graph = parse_smiles(line["product_smiles"]).without_stereo()
-            products = ".".join(sorted(species.key for species in split_species(graph)))
-            own = [row for row in rows if row.products == ".".join(s.smiles for s in split_species(graph))]
-            hits = [(link[2], row) for row in rows for link in row.links if link[:2] == (start, products)]
-            barrier = min((height for height, _ in hits), default=None)
-            by = sorted({"own search" if row in own else f"search for {row.products}" for _, row in hits})
-            table.append({**line, "barrier_kcal_mol": barrier, "found": bool(hits), "by": by})
-            height = "" if barrier is None else f"{barrier:.1f}"
-            lost = "; ".join(f"{row.stage} ({row.kind})" for row in own if row.stage)
-            print(
-                f"| {line['product_smiles']} | {' '.join(row.key for row in own) or 'not enumerated'}"
-                f" | {' '.join(row.outcome for row in own)} | {lost} | {height} ({line['dE0_kcal_mol']})"
-                f" | {sum(row.prepare_calls + row.search_calls for row in own)} | {', '.join(by)} |"
-            )
-    print(f"channels found and verified: {sum(each['found'] for each in table)} of {len(table)}")
-    return table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--channels", type=Path, help="table of known channels")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--level", default="gfn2")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--conformers", type=int, default=3, help="pairs of end points of each reaction")
-    parser.add_argument("--candidates", type=int, default=1, help="classical guesses from each pair")
-    parser.add_argument("--no-band", action="store_true", help="leave out the nudged elastic band")
-    parser.add_argument("--json", type=Path, help="write every row here as well")
+    parser.add_argument("--db", required=True, help="database URL of the explored network")
+    parser.add_argument("--channels", type=Path, required=True, help="table of known channels")
+    parser.add_argument("--json", type=Path, help="write the rows here as well")
     arguments = parser.parse_args()
-    RDLogger.DisableLog("rdApp.*")
-    reactions = enumerate_reactions(parse_smiles(HYDROPEROXIDE), EnumerationRules())
-    work = partial(
-        run_one,
-        ends=EndPointSettings(
-            n_conformers=arguments.conformers, n_attempts=2 * arguments.conformers, seed=arguments.seed
-        ),
-        search=SearchSettings(use_neb=not arguments.no_band),
-        candidates=arguments.candidates,
-        level_name=arguments.level,
-    )
-    rows: list[Row] = []
-    began = time.perf_counter()
-    with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn"), max_tasks_per_child=12) as pool:
-        for future in as_completed([pool.submit(work, reaction) for reaction in reactions]):
-            rows.append(future.result())
-            row = rows[-1]
-            print(f"{len(rows):3d}/{len(reactions)} {row.products}: {row.outcome} {row.kind}", flush=True)
-    print(f"\n{len(rows)} reactions, {arguments.level}, {time.perf_counter() - began:.0f} s wall\n")
-    show_reactions(rows)
-    table = show_channels(rows, arguments.channels) if arguments.channels is not None else []
+    engine = open_database(arguments.db, create=False)
+    with reading(engine) as session:
+        records = reactions(session)
+        spent = costs(session)
+    engine.dispose()
+    lines = [line for line in arguments.channels.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    channels = [
+        match(row["product_smiles"], float(row["dE0_kcal_mol"]), records) for row in csv.DictReader(iter(lines))
+    ]
+    print("| channel | found | barrier kcal/mol | reference dE0 kcal/mol | gradient calls | lost at |")
+    print("|---|---|---|---|---|---|")
+    for each in channels:
+        height = "" if each.barrier_kcal_mol is None else f"{each.barrier_kcal_mol:.1f}"
+        lost = "" if each.found else "; ".join(each.lost_at)
+        print(
+            f"| {each.products} | {'yes' if each.found else 'no'} | {height} | {each.reference_de0_kcal_mol:.1f}"
+            f" | {each.gradient_calls} | {lost} |"
+        )
+    found = sorted((each for each in channels if each.found), key=lambda each: each.barrier_kcal_mol or 0.0)
+    print(f"\nchannels found and verified: {len(found)} of {len(channels)}")
+    if found:
+        print("by barrier: " + " < ".join(f"{each.products} {each.barrier_kcal_mol:.1f}" for each in found))
+    own = [each for each in records if each.outcome in {"intended", "unintended", "failed"} and each.gradient_calls]
+    for outcome in ("intended", "unintended", "failed"):
+        print(f"reactions searched that ended {outcome}: {sum(each.outcome == outcome for each in own)} of {len(own)}")
+    print(f"gradient calls in all: {sum(cost.gradient_calls for cost in spent)}")
+    print(f"calculation seconds, all workers: {sum(cost.seconds for cost in spent):.0f}")
     if arguments.json is not None:
-        content = [{name: getattr(row, name) for name in Row.__slots__} for row in rows]
-        settings = {key: str(value) for key, value in vars(arguments).items()}
-        arguments.json.write_text(json.dumps({"settings": settings, "rows": content, "channels": table}, indent=1))
+        arguments.json.write_text(json.dumps([asdict(each) for each in channels], indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

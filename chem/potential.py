@@ -237,6 +237,15 @@ class CountingCalculator(Calculator):  # type: ignore[misc]
         self.results = {"energy": energy, "forces": -gradient}
 
 
+def check_elements(geometry: Geometry, level: LevelOfTheory) -> None:
+    """Raise `ElementError` where the method has no parameters for an element."""
+    if int(geometry.numbers.max()) > HEAVIEST_ELEMENT:
+        symbol = chemical_symbols[int(geometry.numbers.max())]
+        raise ElementError(
+            f"{level.method} has no parameters for {symbol}; it covers H to {chemical_symbols[HEAVIEST_ELEMENT]}"
+        )
+
+
 def attach(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -> Atoms:
     """ASE atoms at a geometry, with a calculator of this level that counts in `counter`.
 
@@ -249,11 +258,7 @@ def attach(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -
         ElementError: An element is outside what the method supports.
         ConfigurationError: The level names a program that this module does not drive.
     """
-    if int(geometry.numbers.max()) > HEAVIEST_ELEMENT:
-        symbol = chemical_symbols[int(geometry.numbers.max())]
-        raise ElementError(
-            f"{level.method} has no parameters for {symbol}; it covers H to {chemical_symbols[HEAVIEST_ELEMENT]}"
-        )
+    check_elements(geometry, level)
     if level.program not in BACKENDS:
         raise ConfigurationError(f"no adapter for program {level.program!r}; get the level from resolve_level")
     atoms = Atoms(numbers=geometry.numbers, positions=geometry.positions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,25 +33,34 @@ def ts_command(
 
         cairn ts reactant.xyz product.xyz -o ts.xyz --json
     """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # molecules are too small for more; before numerical libraries load
     from rich.console import Console  # noqa: PLC0415
 
     from chem.generator import EndPoints  # noqa: PLC0415
-    from chem.guess import ClassicalGenerator  # noqa: PLC0415
-    from chem.potential import resolve_level  # noqa: PLC0415
-    from chem.search import SearchSettings, search_transition_state  # noqa: PLC0415
+    from chem.potential import check_elements, resolve_level  # noqa: PLC0415
+    from chem.search import SearchSettings  # noqa: PLC0415
     from chem.xyz import read_xyz, write_xyz  # noqa: PLC0415
+    from tasks.jobs import PairJob, search_pair  # noqa: PLC0415
+    from tasks.workers import WorkerLimits, WorkerPool  # noqa: PLC0415
 
     theory = resolve_level(level)
     ends = EndPoints(
         reactant=read_xyz(reactant, charge=charge, multiplicity=multiplicity),
         product=read_xyz(product, charge=charge, multiplicity=multiplicity),
     )
+    check_elements(ends.reactant, theory)
     if output is not None and not output.resolve().parent.is_dir():
         raise typer.BadParameter(f"the folder of {output} does not exist", param_hint="--output")
-    with Console(stderr=True).status(f"searching at {theory.method}, at most {budget} gradient calls"):
-        candidates = ClassicalGenerator().generate([ends])[0]
-        result = search_transition_state(ends, candidates, theory, SearchSettings(budget_gradient_calls=budget))
+    job = PairJob(ends=ends, level=theory, settings=SearchSettings(budget_gradient_calls=budget))
+    # In a process of its own: xtb can end the process it runs in, and that must not end this one without a word.
+    with (
+        Console(stderr=True).status(f"searching at {theory.method}, at most {budget} gradient calls"),
+        WorkerPool(WorkerLimits(n_workers=1)) as pool,
+    ):
+        (finished,) = pool.run(search_pair, [job])
+    if finished.value is None:
+        typer.echo(f"error: the search was lost: {finished.fault}", err=True)
+        raise typer.Exit(1)
+    result = finished.value
     record = search_record(result)
     state = result.best.transition_state
     if output is not None and state is not None:

@@ -9,6 +9,7 @@ from chem.endpoints import EndPointSettings, PreparedReaction, prepare_end_point
 from chem.errors import CalculationError
 from chem.filing import reactions_found
 from chem.generator import EndPoints
+from chem.guess import ClassicalGenerator
 from chem.potential import GradientCounter, attach
 from chem.search import SearchSettings, search_transition_state
 from chem.types import Failure, LevelOfTheory, Reaction, SearchResult, Stage, TransitionState, TSCandidate, Verdict
@@ -64,6 +65,21 @@ def search(job: SearchJob) -> SearchReport:
     result = search_transition_state(job.ends[0], job.candidates, job.level, job.settings)
     result, found = reactions_found(result, job.reaction)
     return SearchReport(result=result, found=found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PairJob:
+    """Find and verify the transition state between two given geometries."""
+
+    ends: EndPoints
+    level: LevelOfTheory
+    settings: SearchSettings
+
+
+def search_pair(job: PairJob) -> SearchResult:
+    """The search between bare end points, from classical guesses."""
+    candidates = ClassicalGenerator().generate([job.ends])[0]
+    return search_transition_state(job.ends, candidates, job.level, job.settings)
 
 
 def estimate(job: SearchJob) -> EstimateReport:
