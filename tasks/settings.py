@@ -35,7 +35,7 @@ class ExploreSettings(BaseSettings):
     level: str = "gfn2"
     seed: int = Field(default=2026, ge=0)
     generator: Literal["classical"] = "classical"
-    candidates: int = Field(default=2, ge=1)
+    candidates: int = Field(default=1, ge=1)
     verify: Literal["all", "triage", "none"] = "all"
     max_barrier_kcal_mol: float | None = Field(default=None, gt=0)
     maximum_pairs: int = Field(default=0, ge=0)
