@@ -42,7 +42,8 @@ class ExploreSettings(BaseSettings):
     maximum_pair_atoms: int = Field(default=16, ge=2)
     enumeration: EnumerationRules = EnumerationRules()
     end_points: EndPointSettings = EndPointSettings()
-    search: SearchSettings = SearchSettings()
+    # Half of what a single pair may spend: most searches that go astray stay astray, and a network has many.
+    search: SearchSettings = SearchSettings(budget_gradient_calls=1500)
     workers: WorkerLimits = WorkerLimits()
 
     @classmethod
