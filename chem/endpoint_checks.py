@@ -5,6 +5,7 @@ from __future__ import annotations
 from chem.errors import CalculationError
 from chem.graph import MolecularGraph
 from chem.identity import split_species
+from chem.lewis import lewis_structure
 from chem.perception import perceive_graph
 from chem.relax import Relaxation
 from chem.stereo import perceive_stereo
@@ -22,17 +23,21 @@ def holds_stereo(graph: MolecularGraph, geometry: Geometry) -> bool:
 def same_handedness(
     reactant_graph: MolecularGraph, product_graph: MolecularGraph, reactant: Geometry, product: Geometry
 ) -> bool:
-    """Whether no centre that the reaction leaves alone is inverted between the ends.
+    """Whether no centre or double bond that the reaction leaves alone is inverted between the ends.
 
-    Every atom with the same four neighbours on both sides counts, stereo element or not: a path between the ends would
-    otherwise have to turn it inside out.
+    Every atom with the same four neighbours on both sides counts, stereo element or not, and every bond that is double
+    on both: a path between the ends would otherwise have to turn it inside out or twist it.
     """
     before = perceive_stereo(reactant_graph.without_stereo(), reactant)
-    after = dict(perceive_stereo(product_graph.without_stereo(), product).tetrahedral)
-    return all(
-        after.get(atom, sign) == sign
-        for atom, sign in before.tetrahedral
-        if reactant_graph.neighbors[atom] == product_graph.neighbors[atom]
+    after = perceive_stereo(product_graph.without_stereo(), product)
+    same = {n for n in range(reactant_graph.n_atoms) if reactant_graph.neighbors[n] == product_graph.neighbors[n]}
+    orders = [dict(lewis_structure(graph).orders) for graph in (reactant_graph, product_graph)]
+    double = {pair for pair in set(orders[0]) & set(orders[1]) if orders[0][pair] == orders[1][pair] == 2}
+    centres, bonds = dict(after.tetrahedral), {(i, j): sign for i, j, sign in after.double_bonds}
+    return all(centres.get(atom, sign) == sign for atom, sign in before.tetrahedral if atom in same) and all(
+        bonds.get((i, j), sign) == sign
+        for i, j, sign in before.double_bonds
+        if (i, j) in double and i in same and j in same
     )
 
 

@@ -70,7 +70,8 @@ class PreparedPair:
         reactant_energy_ev: Electronic energy of the reactant side.
         product_energy_ev: Electronic energy of the product side.
         motion_angstrom: Root-mean-square distance between the superposed ends.
-        guess_energy_ev: Electronic energy half way, at the guess interpolated between the ends; pairs are ranked by it.
+        guess_energy_ev: Electronic energy half way, at the guess interpolated between the ends, by which pairs are
+            ranked; infinite where it has no self-consistent field.
     """
 
     ends: EndPoints
@@ -92,7 +93,7 @@ class PreparedReaction:
         seconds: Wall time.
         failure: Why there is no pair.
         reactant_found: Species that the reactant side relaxed to: the wanted ones where there is a pair, else those of
-            the first attempt that became something else; empty where none did.
+            the first attempt that became something else; empty where no relaxation got that far.
         product_found: The same of the product side.
     """
 
@@ -117,8 +118,9 @@ class _Progress:
 
     pairs: list[PreparedPair] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    reactant_found: tuple[Species, ...] = ()
+    reactant_found: tuple[Species, ...] = ()  # what a side became instead, in the first attempt that lost it
     product_found: tuple[Species, ...] = ()
+    held: set[str] = field(default_factory=set)  # sides that were the wanted species in some attempt
 
 
 def prepare_end_points(
@@ -154,9 +156,18 @@ def prepare_end_points(
         gradient_calls=counter.calls,
         seconds=time.monotonic() - begun,
         failure=None if found else _summary(progress.failures, settings),
-        reactant_found=reaction.reactants if found else progress.reactant_found,
-        product_found=reaction.products if found else progress.product_found,
+        reactant_found=_found(reaction.reactants, progress.reactant_found, "reactant", progress),
+        product_found=_found(reaction.products, progress.product_found, "product", progress),
     )
+
+
+def _found(
+    wanted: tuple[Species, ...], other: tuple[Species, ...], name: str, progress: _Progress
+) -> tuple[Species, ...]:
+    """What one side relaxed to: where there is no pair, what it became instead speaks first."""
+    if progress.pairs or (name in progress.held and not other):
+        return wanted
+    return other
 
 
 def _attempt_all(
@@ -269,13 +280,17 @@ def _relaxed_pair(
     ends = EndPoints(
         reactant=before.geometry, product=after.geometry.with_positions(product), reaction_key=reaction.key
     )
-    middle = _geometry(reaction, guess_positions(ends))
+    try:
+        middle = _geometry(reaction, guess_positions(ends))
+        guess_energy = float(attach(middle, level, counter).get_potential_energy())
+    except CalculationError:
+        guess_energy = float("inf")
     return PreparedPair(
         ends=ends,
         reactant_energy_ev=before.energy_ev,
         product_energy_ev=after.energy_ev,
         motion_angstrom=rmsd(product, reactant),
-        guess_energy_ev=float(attach(middle, level, counter).get_potential_energy()),
+        guess_energy_ev=guess_energy,
     )
 
 
@@ -302,6 +317,7 @@ def _relaxed_side(
         )
         failure = check_relaxed(graph, result, name)
         if failure is None:
+            progress.held.add(name)
             return result
         progress.failures.append(failure)
         if failure.kind != "collapsed":

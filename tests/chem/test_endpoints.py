@@ -113,6 +113,7 @@ def test_a_product_that_does_not_exist_at_the_level_is_a_failure_naming_what_it_
     assert prepared.failure.stage is Stage.PREPARE
     assert prepared.failure.kind == "collapsed"
     assert sorted(species.smiles for species in prepared.product_found) == ["N", "O"]
+    assert prepared.reactant_found == proton_transfer.reactants
     assert all(species.smiles in prepared.failure.message for species in prepared.product_found)
 
 
