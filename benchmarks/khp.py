@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from chem.identity import split_species
+from chem.outcomes import Status
 from chem.smiles import parse_smiles
-from chem.types import Status
 from db.engine import open_database, reading
 from db.queries import ReactionRecord, reactions
 from db.totals import costs

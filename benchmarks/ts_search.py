@@ -29,11 +29,12 @@ import numpy as np
 from chem.errors import CalculationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
+from chem.outcomes import SearchResult
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter, resolve_level
 from chem.relax import relax
 from chem.search import SearchSettings, search_transition_state
-from chem.types import Geometry, SearchResult, TSCandidate
+from chem.types import Geometry, TSCandidate
 from chem.units import kcal_mol
 
 SAME_SADDLE_KCAL_MOL = 0.5

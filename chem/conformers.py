@@ -16,10 +16,11 @@ from chem.endpoint_checks import check_relaxed
 from chem.errors import CalculationError
 from chem.graph import MolecularGraph
 from chem.model_hessian import model_hessian
+from chem.outcomes import Failure, Stage
 from chem.potential import GradientCounter
 from chem.relax import Relaxation, relax
 from chem.smiles import to_rdkit
-from chem.types import Failure, Geometry, LevelOfTheory, Stage
+from chem.types import Geometry, LevelOfTheory
 
 SAME_ENERGY_EV = 1e-3  # relaxed conformers nearer in energy count as one
 

@@ -6,10 +6,11 @@ from chem.errors import CalculationError
 from chem.graph import MolecularGraph
 from chem.identity import split_species
 from chem.lewis import lewis_structure
+from chem.outcomes import Failure, Stage
 from chem.perception import perceive_graph
 from chem.relax import Relaxation
 from chem.stereo import perceive_stereo
-from chem.types import Failure, Geometry, Species, Stage
+from chem.types import Geometry, Species
 
 
 def holds_stereo(graph: MolecularGraph, geometry: Geometry) -> bool:

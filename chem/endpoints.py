@@ -22,9 +22,10 @@ from chem.errors import CalculationError, ConfigurationError
 from chem.generator import EndPoints
 from chem.guess import guess_positions
 from chem.model_hessian import model_hessian
+from chem.outcomes import Failure, Stage
 from chem.potential import GradientCounter, attach
 from chem.relax import Relaxation, relax
-from chem.types import Failure, Geometry, LevelOfTheory, Reaction, Species, Stage
+from chem.types import Geometry, LevelOfTheory, Reaction, Species
 
 DISTINCT_ANGSTROM = 0.25  # root-mean-square difference of pair distances over which structures count as different
 LARGEST_STRAIN = 0.5  # Angstrom^2, of a half-way structure that still counts as one

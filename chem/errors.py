@@ -2,7 +2,7 @@
 
 Bad input raises an `InputError` whose message names the input and the remedy. Expected chemical failures inside a
 calculation raise a `CalculationError`; the search that runs the calculation turns it into a stored
-`chem.types.Failure`.
+`chem.outcomes.Failure`.
 """
 
 from __future__ import annotations

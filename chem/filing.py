@@ -7,9 +7,10 @@ from dataclasses import replace
 from chem.errors import CalculationError
 from chem.graph import MolecularGraph
 from chem.identity import make_reaction
+from chem.outcomes import Check, CheckName, Outcome, SearchResult, Status, TransitionState, Verdict
 from chem.perception import perceive_graph
 from chem.search_checks import check_mode
-from chem.types import Check, CheckName, Outcome, Reaction, SearchResult, Status, TransitionState, Verdict
+from chem.types import Reaction
 
 
 def reactions_found(result: SearchResult, searched: Reaction) -> tuple[SearchResult, dict[int, Reaction]]:

@@ -16,25 +16,23 @@ from chem.generator import EndPoints
 from chem.guess import changing_bonds
 from chem.irc import follow_irc
 from chem.neb import highest_image
-from chem.perception import perceive_graph
-from chem.potential import GradientCounter, attach
-from chem.saddle import SaddlePoint, find_saddle
-from chem.search_polish import relax_around
-from chem.types import (
+from chem.outcomes import (
     Attempt,
     Check,
     CheckName,
     Failure,
-    Geometry,
-    LevelOfTheory,
     Outcome,
     SearchResult,
     Stage,
     Status,
     TransitionState,
-    TSCandidate,
     Verdict,
 )
+from chem.perception import perceive_graph
+from chem.potential import GradientCounter, attach
+from chem.saddle import SaddlePoint, find_saddle
+from chem.search_polish import relax_around
+from chem.types import Geometry, LevelOfTheory, TSCandidate
 
 SAME_SADDLE_EV, SAME_SADDLE_ANGSTROM = 1e-3, 0.03  # two searches that ended closer than this found one saddle
 PUSH_ANGSTROM = 0.15  # along the second imaginary mode of a saddle of order two

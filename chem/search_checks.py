@@ -13,8 +13,9 @@ from chem.generator import EndPoints
 from chem.graph import MolecularGraph
 from chem.identity import mapping_form, reaction_key
 from chem.irc import Branch
+from chem.outcomes import Check, CheckName, Status
 from chem.perception import perceive_graph
-from chem.types import Check, CheckName, Geometry, Pair, Status
+from chem.types import Geometry, Pair
 
 MODE_SHARE_THRESHOLD = 0.5  # see `check_mode`
 ORDER_TOLERANCE_EV = 1e-4  # what the convergence of SCF and forces leaves uncertain

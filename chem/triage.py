@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from chem.types import Action, Decision, TSCandidate
+from chem.outcomes import Action, Decision
+from chem.types import TSCandidate
 
 Policy = Literal["all", "triage", "none"]
 

@@ -49,7 +49,7 @@ def reactions_command(
         cairn query reactions --verdict passed --max-barrier 50
     """
     from chem.errors import ConfigurationError  # noqa: PLC0415
-    from chem.types import Outcome, Status  # noqa: PLC0415
+    from chem.outcomes import Outcome, Status  # noqa: PLC0415
     from db.engine import open_database, reading  # noqa: PLC0415
     from db.queries import PENDING, ReactionFilter, reactions  # noqa: PLC0415
 

@@ -10,7 +10,8 @@ import typer
 from cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from chem.types import Geometry, SearchResult
+    from chem.outcomes import SearchResult
+    from chem.types import Geometry
 
 
 def ts_command(

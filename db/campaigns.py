@@ -13,7 +13,8 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from chem.errors import ConfigurationError
-from chem.types import Action, Decision, Species
+from chem.outcomes import Action, Decision
+from chem.types import Species
 from db.base import utc_now
 from db.convert import plain_json, to_species
 from db.statements import ids_by, insert_new, upsert

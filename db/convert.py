@@ -14,21 +14,8 @@ from typing import Any
 import numpy as np
 
 from chem.graph import MolecularGraph
-from chem.types import (
-    Attempt,
-    Check,
-    CheckName,
-    Failure,
-    Geometry,
-    LevelOfTheory,
-    Outcome,
-    Reaction,
-    Species,
-    Stage,
-    Status,
-    TransitionState,
-    Verdict,
-)
+from chem.outcomes import Attempt, Check, CheckName, Failure, Outcome, Stage, Status, TransitionState, Verdict
+from chem.types import Geometry, LevelOfTheory, Reaction, Species
 from db.tables import FailureColumns, GeometryRow, LevelRow, ReactionRow, Side, SpeciesRow
 
 Values = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
-from chem.types import CheckName, Failure, Outcome, Stage, Status, TransitionState
+from chem.outcomes import CheckName, Failure, Outcome, Stage, Status, TransitionState
 from chem.units import KCAL_MOL_PER_EV, kcal_mol
 from db.campaigns import campaign_id
 from db.convert import SIDE_SEPARATOR, to_level, to_outcome, to_verdict

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from chem.endpoints import PreparedReaction
-from chem.types import Failure, Geometry, LevelOfTheory, Outcome, Reaction, SearchResult, TransitionState
+from chem.outcomes import Failure, Outcome, SearchResult, TransitionState
+from chem.types import Geometry, LevelOfTheory, Reaction
 from db.convert import (
     Values,
     attempt_values,

@@ -138,7 +138,7 @@ class CandidateRow(Base):
 
 
 class FailureColumns:
-    """The three fields of a `chem.types.Failure`, all NULL where nothing failed."""
+    """The three fields of a `chem.outcomes.Failure`, all NULL where nothing failed."""
 
     failure_stage: Mapped[str | None]
     failure_kind: Mapped[str | None]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, case, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from chem.types import Failure, Stage
+from chem.outcomes import Failure, Stage
 from db.campaigns import campaign_id
 from db.tables import (
     AbandonedAttemptRow,

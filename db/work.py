@@ -16,7 +16,7 @@ from sqlalchemy import CursorResult, Engine, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from chem.errors import CairnError
-from chem.types import Failure, Outcome, Stage
+from chem.outcomes import Failure, Outcome, Stage
 from db.base import utc_now
 from db.campaigns import campaign_id
 from db.convert import failure_values, plain_json, settings_hash

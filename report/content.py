@@ -13,7 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from chem.types import Check, Failure, Geometry, Outcome, Status
+from chem.outcomes import Check, Failure, Outcome, Status
+from chem.types import Geometry
 
 
 class State(StrEnum):

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from chem.types import LevelOfTheory, Outcome, Reaction, Species
+from chem.outcomes import Outcome
+from chem.types import LevelOfTheory, Reaction, Species
 from db import queries, totals
 from db.campaigns import campaign_id
 from db.convert import to_failure

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chem.types import CheckName, Outcome, Stage, Status
+from chem.outcomes import CheckName, Outcome, Stage, Status
 from report.content import State
 
 STATE_LABELS: dict[State, str] = {
@@ -96,7 +96,7 @@ def duration(seconds: float) -> str:
 
 
 def stage_label(stage: str) -> str:
-    """The name of a stage; stages that are not in `chem.types.Stage` speak for themselves."""
+    """The name of a stage; stages that are not in `chem.outcomes.Stage` speak for themselves."""
     return STAGE_LABELS.get(stage, stage.replace("_", " ").capitalize())
 
 

@@ -13,10 +13,11 @@ from chem.errors import SmilesError
 from chem.expansion import pair_reactions
 from chem.identity import mapped_smiles, split_species
 from chem.network import Step, reachable_species
+from chem.outcomes import Action, Status
 from chem.potential import resolve_level
 from chem.smiles import parse_smiles
 from chem.triage import decide
-from chem.types import Action, Species, Status
+from chem.types import Species
 from db.campaigns import (
     add_campaign,
     add_reaction_members,

@@ -10,9 +10,10 @@ from chem.errors import CalculationError
 from chem.filing import reactions_found
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
+from chem.outcomes import Failure, SearchResult, Stage, TransitionState, Verdict
 from chem.potential import GradientCounter, attach
 from chem.search import SearchSettings, search_transition_state
-from chem.types import Failure, LevelOfTheory, Reaction, SearchResult, Stage, TransitionState, TSCandidate, Verdict
+from chem.types import LevelOfTheory, Reaction, TSCandidate
 from db.work import ClaimedCalculation
 
 

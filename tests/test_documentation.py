@@ -18,9 +18,10 @@ from typer.main import get_command
 
 import db.tables  # noqa: F401  (fills the metadata)
 from chem.bond_changes import NEUTRAL_VALENCES
+from chem.outcomes import Attempt, CheckName, Failure, Outcome, SearchResult, Stage, Status
 from chem.search import SearchSettings
 from chem.search_checks import MODE_SHARE_THRESHOLD, ORDER_TOLERANCE_EV
-from chem.types import Attempt, CheckName, Failure, LevelOfTheory, Outcome, SearchResult, Stage, Status, hill_formula
+from chem.types import LevelOfTheory, hill_formula
 from cli.finish import summary_record
 from cli.main import app, run
 from cli.query import reaction_record, species_record

@@ -9,20 +9,10 @@ import pytest
 
 from chem.filing import inherit_stereo, reactions_found
 from chem.identity import make_reaction, reaction_key
+from chem.outcomes import Attempt, Check, CheckName, Outcome, SearchResult, Status, TransitionState, Verdict
 from chem.perception import perceive_graph
 from chem.smiles import parse_smiles
-from chem.types import (
-    Attempt,
-    Check,
-    CheckName,
-    Geometry,
-    LevelOfTheory,
-    Outcome,
-    SearchResult,
-    Status,
-    TransitionState,
-    Verdict,
-)
+from chem.types import Geometry, LevelOfTheory
 
 LEVEL = LevelOfTheory(name="gfn2", method="GFN2-xTB")
 NUMBERS = np.array([6, 7, 1])

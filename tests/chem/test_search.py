@@ -11,11 +11,12 @@ from chem import potential
 from chem.errors import CalculationError, ConfigurationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
+from chem.outcomes import CheckName, Outcome, Stage, Status
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter, attach, resolve_level
 from chem.search import SearchSettings, search_transition_state, starts
 from chem.search_polish import relax_around
-from chem.types import CheckName, Geometry, Outcome, Stage, Status, TSCandidate
+from chem.types import Geometry, TSCandidate
 
 LEVEL = resolve_level("gfn2")
 HCN = Geometry(numbers=[1, 6, 7], positions=[[0, 0, -1.07], [0, 0, 0], [0, 0, 1.16]])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from chem.outcomes import Action
 from chem.triage import decide
-from chem.types import Action, Geometry, TSCandidate
+from chem.types import Geometry, TSCandidate
 
 GUESS = Geometry(numbers=np.array([1, 1]), positions=np.array([[0.0, 0, 0], [0, 0, 1]]))
 

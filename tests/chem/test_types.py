@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from chem.errors import ElectronCountError, GeometryError, InputError
-from chem.types import Attempt, Check, CheckName, Geometry, Outcome, Status, TSCandidate, Verdict, hill_formula
+from chem.outcomes import Attempt, Check, CheckName, Outcome, Status, Verdict
+from chem.types import Geometry, TSCandidate, hill_formula
 
 WATER = Geometry(numbers=np.array([8, 1, 1]), positions=np.array([[0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]]))
 

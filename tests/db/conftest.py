@@ -15,22 +15,19 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from chem.graph import MolecularGraph
-from chem.types import (
+from chem.outcomes import (
     Attempt,
     Check,
     CheckName,
     Failure,
-    Geometry,
-    LevelOfTheory,
     Outcome,
-    Reaction,
     SearchResult,
-    Species,
     Stage,
     Status,
     TransitionState,
     Verdict,
 )
+from chem.types import Geometry, LevelOfTheory, Reaction, Species
 from db.engine import open_database
 
 GFN2 = LevelOfTheory(name="gfn2", method="GFN2-xTB", program="xtb-python", version="22.1")

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from chem.endpoints import PreparedPair, PreparedReaction
 from chem.generator import EndPoints
-from chem.types import CheckName, Failure, Outcome, SearchResult, Stage, Status, Verdict
+from chem.outcomes import CheckName, Failure, Outcome, SearchResult, Stage, Status, Verdict
 from chem.units import KCAL_MOL_PER_EV
 from db.campaigns import add_campaign, add_reaction_members, add_species_members
 from db.convert import runs_backwards

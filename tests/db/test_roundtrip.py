@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from chem.graph import MolecularGraph
-from chem.types import Attempt, Check, CheckName, Failure, Geometry, LevelOfTheory, Outcome, Species, Stage, Status
+from chem.outcomes import Attempt, Check, CheckName, Failure, Outcome, Stage, Status
+from chem.types import Geometry, LevelOfTheory, Species
 from db.convert import (
     attempt_values,
     check_values,

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from chem.errors import ConfigurationError
-from chem.types import Action, Decision, TSCandidate
+from chem.outcomes import Action, Decision
+from chem.types import TSCandidate
 from db.campaigns import (
     Audit,
     add_audits,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from chem.types import Stage
+from chem.outcomes import Stage
 from db.campaigns import add_campaign, add_reaction_members
 from db.convert import to_failure
 from db.engine import reading, writing

@@ -10,7 +10,8 @@ import pytest
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdMolDescriptors
 
-from chem.types import Check, CheckName, Failure, Geometry, Outcome, Stage, Status
+from chem.outcomes import Check, CheckName, Failure, Outcome, Stage, Status
+from chem.types import Geometry
 from report.content import (
     AttemptEntry,
     Costs,

@@ -5,22 +5,19 @@ import pytest
 
 from chem.errors import ConfigurationError
 from chem.graph import MolecularGraph
-from chem.types import (
+from chem.outcomes import (
     Attempt,
     Check,
     CheckName,
     Failure,
-    Geometry,
-    LevelOfTheory,
     Outcome,
-    Reaction,
     SearchResult,
-    Species,
     Stage,
     Status,
     TransitionState,
     Verdict,
 )
+from chem.types import Geometry, LevelOfTheory, Reaction, Species
 from chem.units import kcal_mol
 from db.campaigns import add_campaign, add_reaction_members, add_species_members
 from db.engine import open_database, reading, writing

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import pytest
 
-from chem.types import Failure, Outcome, Stage, Status
+from chem.outcomes import Failure, Outcome, Stage, Status
 from report.content import ReactionEntry, ReportContent, SpeciesEntry, State
 from report.html import render_report, write_report
 from report.wording import STATE_LABELS

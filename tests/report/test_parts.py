@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from chem.types import Geometry, Status
+from chem.outcomes import Status
+from chem.types import Geometry
 from report.content import ReactionEntry, TSEntry
 from report.drawing import draw_reaction, draw_species
 from report.layout import CARD_HEIGHT, CARD_WIDTH, REACTION_HEIGHT, REACTION_WIDTH, ring_layout, species_levels

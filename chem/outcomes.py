@@ -1,0 +1,249 @@
+"""What a search for a transition state finds, and how far it is proved: checks, verdicts, failures, barriers.
+
+Units: eV, Angstrom, cm-1, seconds; arrays are read-only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chem.types import Geometry, LevelOfTheory
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Status(StrEnum):
+    """State of one check, and of a verdict as a whole (`estimated`: no check was run)."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    COULD_NOT_CHECK = "could_not_check"
+    ESTIMATED = "estimated"
+
+
+class CheckName(StrEnum):
+    """The checks that a transition state must stand."""
+
+    ONE_IMAGINARY_MODE = "one_imaginary_mode"
+    MODE_MOVES_CHANGING_BONDS = "mode_moves_changing_bonds"
+    IRC_ENDS_MATCH = "irc_ends_match"
+    ENERGIES_ORDERED = "energies_ordered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One check with its evidence (plain JSON values, units in the names)."""
+
+    name: CheckName
+    status: Status
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """A single check is never `estimated`."""
+        if self.status is Status.ESTIMATED:
+            raise ValueError(f"check {self.name}: 'estimated' is a verdict, not the state of one check")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """All checks of one transition state."""
+
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """`estimated` without checks; else the worst of failed, could_not_check, passed."""
+        if not self.checks:
+            return Status.ESTIMATED
+        states = {check.status for check in self.checks}
+        for worst in (Status.FAILED, Status.COULD_NOT_CHECK):
+            if worst in states:
+                return worst
+        return Status.PASSED
+
+
+class Stage(StrEnum):
+    """Where in the way of a reaction something happened."""
+
+    ENUMERATE = "enumerate"
+    PREPARE = "prepare"
+    GENERATE = "generate"
+    SADDLE = "saddle"
+    FREQUENCIES = "frequencies"
+    IRC = "irc"
+    INFRASTRUCTURE = "infrastructure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An expected chemical failure, kept as data.
+
+    Attributes:
+        stage: Where it happened.
+        kind: Short stable identifier, such as `scf`, `budget`, `not_converged`, `collapsed`.
+        message: One sentence for people, naming values and, where there is one, the remedy.
+    """
+
+    stage: Stage
+    kind: str
+    message: str
+
+
+class Outcome(StrEnum):
+    """What the search for the transition state of one reaction ended in."""
+
+    INTENDED = "intended"
+    UNINTENDED = "unintended"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barrier:
+    """Heights of a transition state above both ends of its own IRC, eV, electronic energy.
+
+    Attributes:
+        forward_ev: Above the reactant end.
+        reverse_ev: Above the product end.
+        level: Level of theory of all three points.
+        verdict: How far it was checked.
+        error_ev: Estimated absolute error; None where no estimate exists.
+    """
+
+    forward_ev: float
+    reverse_ev: float
+    level: LevelOfTheory
+    verdict: Verdict
+    error_ev: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TransitionState:
+    """A converged saddle point with what was learned about it.
+
+    Attributes:
+        geometry: Geometry of the saddle point.
+        energy_ev: Its electronic energy.
+        level: Level of theory of every energy here.
+        verdict: The checks, as far as they were run.
+        frequencies_cm1: Harmonic frequencies, 3N-6 or 3N-5 of them, imaginary ones negative.
+        reactant_end: Relaxed end of the IRC on the reactant side; of an unintended TS simply the first end.
+        product_end: Relaxed end on the other side.
+        reactant_end_energy_ev: Electronic energy of the reactant end.
+        product_end_energy_ev: Electronic energy of the product end.
+        imaginary_mode: Displacement along the lowest imaginary mode, shape (n_atoms, 3), unitless; not stored.
+    """
+
+    geometry: Geometry
+    energy_ev: float
+    level: LevelOfTheory
+    verdict: Verdict
+    frequencies_cm1: tuple[float, ...] = ()
+    reactant_end: Geometry | None = None
+    product_end: Geometry | None = None
+    reactant_end_energy_ev: float | None = None
+    product_end_energy_ev: float | None = None
+    imaginary_mode: NDArray[np.float64] | None = None
+
+    @property
+    def imaginary_frequencies_cm1(self) -> tuple[float, ...]:
+        """The imaginary frequencies as negative numbers, lowest first."""
+        return tuple(sorted(value for value in self.frequencies_cm1 if value < 0))
+
+    @property
+    def barrier(self) -> Barrier | None:
+        """Heights above both ends of the IRC, where both are known."""
+        if self.reactant_end_energy_ev is None or self.product_end_energy_ev is None:
+            return None
+        return Barrier(
+            forward_ev=self.energy_ev - self.reactant_end_energy_ev,
+            reverse_ev=self.energy_ev - self.product_end_energy_ev,
+            level=self.level,
+            verdict=self.verdict,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Attempt:
+    """One try at the transition state of a reaction.
+
+    Attributes:
+        start: Where it began, such as `classical:0` or `neb`.
+        gradient_calls: Energy-and-gradient evaluations it spent.
+        seconds: Wall time.
+        outcome: What it ended in.
+        failure: Why, where the outcome is `failed`.
+        transition_state: The saddle point, wherever one converged; also of a failed attempt (two imaginary modes, say).
+    """
+
+    start: str
+    gradient_calls: int
+    seconds: float
+    outcome: Outcome
+    failure: Failure | None = None
+    transition_state: TransitionState | None = None
+
+    def __post_init__(self) -> None:
+        """A failed attempt says why; any other has a transition state."""
+        if (self.outcome is Outcome.FAILED) != (self.failure is not None):
+            raise ValueError(f"attempt {self.start}: outcome {self.outcome} with failure {self.failure}")
+        if self.outcome is not Outcome.FAILED and self.transition_state is None:
+            raise ValueError(f"attempt {self.start}: outcome {self.outcome} without a transition state")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SearchResult:
+    """Everything that the search for the transition state of one reaction found.
+
+    Attributes:
+        level: Level of theory of every energy here.
+        attempts: Every try in order, failed ones included; at least one.
+    """
+
+    level: LevelOfTheory
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def best(self) -> Attempt:
+        """The attempt that counts: an intended one, else the first unintended one, else the last."""
+        for outcome in (Outcome.INTENDED, Outcome.UNINTENDED):
+            for attempt in self.attempts:
+                if attempt.outcome is outcome:
+                    return attempt
+        return self.attempts[-1]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Outcome of the best attempt."""
+        return self.best.outcome
+
+    @property
+    def gradient_calls(self) -> int:
+        """Gradient calls of all attempts."""
+        return sum(attempt.gradient_calls for attempt in self.attempts)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all attempts."""
+        return sum(attempt.seconds for attempt in self.attempts)
+
+
+class Action(StrEnum):
+    """What triage does with a candidate."""
+
+    ACCEPT = "accept"
+    REFINE = "refine"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A triage decision with its reasons."""
+
+    action: Action
+    reasons: tuple[str, ...]
