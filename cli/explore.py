@@ -22,7 +22,7 @@ _PREFECT_DEFAULTS = {
     "PREFECT_LOGGING_LEVEL": "ERROR",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_CLI_PROMPT": "false",
 }
 
@@ -65,6 +65,9 @@ def explore_command(
 
         cairn explore C=C C=CC=C --max-pairs 1 --db sqlite:///diels-alder.db
     """
+    from cli.prefect_home import use_own_prefect_home  # noqa: PLC0415
+
+    use_own_prefect_home()
     os.environ.update({key: value for key, value in _PREFECT_DEFAULTS.items() if key not in os.environ})
     from chem.errors import ConfigurationError  # noqa: PLC0415
     from tasks.settings import load_settings  # noqa: PLC0415
