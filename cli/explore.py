@@ -63,12 +63,8 @@ def explore_command(
 
         cairn explore O=CCCOO
 
-        cairn explore C=C C=CC=C --max-pairs 1 --db sqlite:///diels-alder.db
+        cairn explore C=C O --max-pairs 3 --db sqlite:///hydration.db
     """
-    from cli.prefect_home import use_own_prefect_home  # noqa: PLC0415
-
-    use_own_prefect_home()
-    os.environ.update({key: value for key, value in _PREFECT_DEFAULTS.items() if key not in os.environ})
     from chem.errors import ConfigurationError  # noqa: PLC0415
     from tasks.settings import load_settings  # noqa: PLC0415
 
@@ -89,12 +85,19 @@ def explore_command(
 
 
 def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
+    from cli.prefect_home import use_own_prefect_home  # noqa: PLC0415
     from cli.progress import live_progress  # noqa: PLC0415
     from cli.watchdog import start_watchdog  # noqa: PLC0415
-    from tasks.campaign import campaign_name, check_settings  # noqa: PLC0415
+    from db.engine import open_database  # noqa: PLC0415
+    from tasks.plan import campaign_name, check_settings  # noqa: PLC0415
 
     check_settings(settings)  # bad input shows before anything starts
     _prepare_folder(settings.database)
+    open_database(settings.database).dispose()
+    if settings.report is not None and settings.report.is_dir():
+        raise typer.BadParameter(f"{settings.report} is a folder; name a file in it", param_hint="--report")
+    use_own_prefect_home()
+    os.environ.update({key: value for key, value in _PREFECT_DEFAULTS.items() if key not in os.environ})
     signal.signal(signal.SIGINT, _interrupted)
     start_watchdog()
     name = campaign_name(settings)
@@ -136,6 +139,8 @@ def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(children, timeout=2)
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[?25h")  # the live display hides the cursor
     sys.stderr.write("\ninterrupted; run the same command again to go on\n")
     sys.stderr.flush()
     os._exit(130)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from sqlalchemy.engine import make_url
 
 from db.engine import open_database, reading
 from report.content import State
@@ -39,9 +40,17 @@ def finish(settings: ExploreSettings, campaign: str, *, quiet: bool) -> dict[str
         console = Console()
         console.print(summary_table(content))
         console.print(
-            f"\nreport    {path}\ndatabase  {settings.database}  (cairn query reactions --db ...)", highlight=False
+            f"\nreport    {path}\ndatabase  {shown_database(settings)}  (cairn query reactions --db ...)",
+            highlight=False,
         )
     return summary_record(content, settings, campaign, path)
+
+
+def shown_database(settings: ExploreSettings) -> str:
+    """The database URL without its password."""
+    if "://" not in settings.database:
+        return settings.database
+    return make_url(settings.database).render_as_string(hide_password=True)
 
 
 def report_path(settings: ExploreSettings) -> Path:
@@ -60,7 +69,7 @@ def summary_record(content: ReportContent, settings: ExploreSettings, campaign: 
     counts = content.state_counts
     return {
         "campaign": campaign,
-        "database": settings.database,
+        "database": shown_database(settings),
         "report": str(path),
         "level": content.level,
         "program": content.program,

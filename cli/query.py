@@ -32,7 +32,7 @@ def reactions_command(
     ] = None,
     outcome: Annotated[
         list[str] | None,
-        typer.Option(help="Only these outcomes: intended, unintended, failed, pending. May be repeated."),
+        typer.Option(help="Only these outcomes: intended, unintended, failed, estimated, pending. May be repeated."),
     ] = None,
     max_barrier: Annotated[
         float | None,
@@ -52,10 +52,11 @@ def reactions_command(
     from chem.outcomes import Outcome, Status  # noqa: PLC0415
     from db.engine import open_database, reading  # noqa: PLC0415
     from db.queries import PENDING, ReactionFilter, reactions  # noqa: PLC0415
+    from db.results import ESTIMATED  # noqa: PLC0415
 
     for given, known, name in (
         (verdict, {each.value for each in Status}, "verdict"),
-        (outcome, {*(each.value for each in Outcome), PENDING}, "outcome"),
+        (outcome, {*(each.value for each in Outcome), PENDING, ESTIMATED}, "outcome"),
     ):
         wrong = sorted(set(given or ()) - known)
         if wrong:
@@ -84,7 +85,7 @@ def reactions_command(
                 f"{' + '.join(each.reactants)} -> {' + '.join(each.products)}",
                 _number(each.barrier_forward_kcal_mol),
                 _number(each.barrier_reverse_kcal_mol),
-                each.verdict,
+                _verdict(each),
                 each.outcome if each.failure is None else f"{each.outcome}: {each.failure.kind}",
                 each.gradient_calls,
                 each.key,
@@ -149,7 +150,7 @@ def reaction_record(record: ReactionRecord) -> dict[str, Any]:
         "barrier_reverse_kcal_mol": record.barrier_reverse_kcal_mol,
         "barrier_error_kcal_mol": record.barrier_error_kcal_mol,
         "level": record.level,
-        "verdict": record.verdict,
+        "verdict": _verdict(record),
         "checks": {name.value: status.value for name, status in record.checks.items()},
         "outcome": record.outcome,
         "failure": (
@@ -174,6 +175,13 @@ def species_record(record: SpeciesRecord) -> dict[str, Any]:
         "level": record.level,
         "n_reactions": record.n_reactions,
     }
+
+
+def _verdict(record: ReactionRecord) -> str | None:
+    """The verdict of its transition state; without one, of its own search; None while that is pending."""
+    if record.verdict is not None:
+        return record.verdict.value
+    return {"unintended": "failed", "failed": "could_not_check"}.get(record.outcome or "")
 
 
 def _by_barrier(record: ReactionRecord) -> tuple[bool, float, str]:

@@ -49,8 +49,8 @@ def ts_command(
         product=read_xyz(product, charge=charge, multiplicity=multiplicity),
     )
     check_elements(ends.reactant, theory)
-    if output is not None and not output.resolve().parent.is_dir():
-        raise typer.BadParameter(f"the folder of {output} does not exist", param_hint="--output")
+    if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
+        raise typer.BadParameter(f"{output} is no file in an existing folder", param_hint="--output")
     job = PairJob(ends=ends, level=theory, settings=SearchSettings(budget_gradient_calls=budget))
     # In a process of its own: xtb can end the process it runs in, and that must not end this one without a word.
     with (

@@ -9,23 +9,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from chem.errors import ConfigurationError
 from chem.outcomes import Action, Decision
 from chem.types import Species
 from db.base import utc_now
-from db.convert import plain_json, to_species
+from db.convert import plain_json, settings_hash, to_species
 from db.statements import ids_by, insert_new, upsert
 from db.store import stored_ids
 from db.tables import (
     AuditRow,
+    CalculationRow,
     CampaignRow,
     ReactionMembershipRow,
     ReactionRow,
     SpeciesMembershipRow,
     SpeciesRow,
+    TransitionStateRow,
 )
 
 
@@ -116,6 +118,38 @@ def add_reaction_members(session: Session, campaign: str, reaction_keys: Iterabl
     return len(insert_new(session, ReactionMembershipRow, rows, unique=["campaign_id", "reaction_id"]))
 
 
+def adopt_found_reactions(session: Session, campaign: str, settings: Mapping[str, Any]) -> int:
+    """Note the reactions that searches for the campaign's reactions ended in, whichever campaign ran the searches.
+
+    Each counts as reached in the round of the reaction that was searched for.
+
+    Args:
+        session: In a write transaction.
+        campaign: Its name.
+        settings: Settings of its searches.
+
+    Returns:
+        How many were new to the campaign.
+    """
+    number = campaign_id(session, campaign)
+    statement = (
+        select(TransitionStateRow.reaction_id, func.min(ReactionMembershipRow.round))
+        .join(CalculationRow, CalculationRow.id == TransitionStateRow.calculation_id)
+        .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == CalculationRow.reaction_id)
+        .where(
+            ReactionMembershipRow.campaign_id == number,
+            CalculationRow.settings_hash == settings_hash(settings),
+            TransitionStateRow.reaction_id.is_not(None),
+        )
+        .group_by(TransitionStateRow.reaction_id)
+    )
+    rows = [
+        {"campaign_id": number, "reaction_id": reaction_id, "round": first}
+        for reaction_id, first in session.execute(statement)
+    ]
+    return len(insert_new(session, ReactionMembershipRow, rows, unique=["campaign_id", "reaction_id"]))
+
+
 def mark_expanded(session: Session, campaign: str, species_keys: Iterable[str], *, rules_hash: str) -> None:
     """Note that all reactions of these members were enumerated with these rules.
 
@@ -139,13 +173,21 @@ def mark_expanded(session: Session, campaign: str, species_keys: Iterable[str], 
         session.execute(update(SpeciesMembershipRow), changes)
 
 
-def unexpanded_species(session: Session, campaign: str, *, rules_hash: str) -> list[Species]:
-    """Members of a campaign that were not expanded with these rules, in the order in which they were reached."""
+def unexpanded_species(session: Session, campaign: str, *, rules_hash: str, before_round: int) -> list[Species]:
+    """Members of a campaign that were not expanded with these rules, in the order in which they were reached.
+
+    Args:
+        session: Open session.
+        campaign: Its name.
+        rules_hash: Identity of the rules.
+        before_round: Only members reached in an earlier round than this.
+    """
     statement = (
         select(SpeciesRow)
         .join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == SpeciesRow.id)
         .where(
             SpeciesMembershipRow.campaign_id == campaign_id(session, campaign),
+            SpeciesMembershipRow.round < before_round,
             or_(
                 SpeciesMembershipRow.expanded_rules_hash.is_(None),
                 SpeciesMembershipRow.expanded_rules_hash != rules_hash,

@@ -84,12 +84,15 @@ def load_end_points(
     return dict(result)
 
 
-def load_candidates(session: Session, reaction_keys: Iterable[str]) -> dict[str, list[TSCandidate]]:
-    """Candidates by reaction key, those of each generator run best first."""
+def load_candidates(
+    session: Session, reaction_keys: Iterable[str], settings: Mapping[str, Any]
+) -> dict[str, list[TSCandidate]]:
+    """Candidates by reaction key, best first, that were made with these settings (see `db.store.add_candidates`)."""
     statement = (
         select(ReactionRow.key, CandidateRow)
         .join(ReactionRow, ReactionRow.id == CandidateRow.reaction_id)
-        .order_by(CandidateRow.generator, CandidateRow.checkpoint_hash, CandidateRow.seed, CandidateRow.rank)
+        .where(CandidateRow.settings_hash == settings_hash(settings))
+        .order_by(CandidateRow.reaction_id, CandidateRow.rank)
     )
     rows = list(select_in(session, statement, ReactionRow.key, reaction_keys))
     geometries = load_geometries(session, (row.geometry_id for _, row in rows))

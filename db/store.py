@@ -21,6 +21,7 @@ from db.convert import (
     level_values,
     plain_json,
     reaction_values,
+    settings_hash,
     species_values,
 )
 from db.statements import ids_by, insert_new, upsert
@@ -121,12 +122,15 @@ def add_levels(session: Session, levels: Iterable[LevelOfTheory]) -> dict[LevelO
     return {level: rows[level.key, level.name, level.program, level.version] for level in distinct}
 
 
-def add_candidates(session: Session, candidates: Mapping[str, Sequence[TSCandidate]]) -> int:
+def add_candidates(
+    session: Session, candidates: Mapping[str, Sequence[TSCandidate]], settings: Mapping[str, Any]
+) -> int:
     """Store guessed transition states.
 
     Args:
         session: In a write transaction.
         candidates: By reaction key, best first; atoms in the order of the stored reaction.
+        settings: Everything that decided them, as JSON values: level and settings of the end points, generator.
 
     Returns:
         How many were new.
@@ -139,6 +143,7 @@ def add_candidates(session: Session, candidates: Mapping[str, Sequence[TSCandida
     rows = [
         {
             "reaction_id": reaction_ids[key],
+            "settings_hash": settings_hash(settings),
             "rank": rank,
             "generator": one.generator,
             "checkpoint_hash": one.checkpoint_hash,
@@ -149,7 +154,7 @@ def add_candidates(session: Session, candidates: Mapping[str, Sequence[TSCandida
         for key, group in candidates.items()
         for rank, one in enumerate(group)
     ]
-    unique = ["reaction_id", "generator", "checkpoint_hash", "seed", "rank"]
+    unique = ["reaction_id", "settings_hash", "rank"]
     return len(insert_new(session, CandidateRow, rows, unique=unique))
 
 

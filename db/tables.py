@@ -125,9 +125,10 @@ class CandidateRow(Base):
     """A guessed transition state; rank 0 is the generator's best."""
 
     __tablename__ = "candidate"
-    __table_args__ = (UniqueConstraint("reaction_id", "generator", "checkpoint_hash", "seed", "rank"),)
+    __table_args__ = (UniqueConstraint("reaction_id", "settings_hash", "rank"),)
     id: Mapped[Identifier]
     reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"))
+    settings_hash: Mapped[str]  # of everything that decides the guess: level and settings of the end points, generator
     rank: Mapped[int]
     generator: Mapped[str]
     checkpoint_hash: Mapped[str]

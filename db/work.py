@@ -115,6 +115,7 @@ def claim(
     lease_seconds: float,
     campaign: str | None = None,
     level_key: str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> list[ClaimedCalculation]:
     """Take up to `limit` calculations, oldest first, those with an expired lease included.
 
@@ -128,6 +129,7 @@ def claim(
         lease_seconds: How long without a heartbeat until others may take them.
         campaign: Only for reactions of this campaign.
         level_key: Only at this level of theory.
+        settings: Only those queued with these settings.
 
     Raises:
         ConfigurationError: There is no campaign of this name.
@@ -138,6 +140,7 @@ def claim(
             CalculationRow.kind == kind.value,
             CalculationRow.state == CalculationState.RUNNING.value,
             CalculationRow.lease_expires_at < now,
+            CalculationRow.worker != worker,  # a worker that slept past its own lease still holds it until others come
         )
         _abandon(session, running, reason="lease expired", fault=True, now=now)
         waiting = select(CalculationRow.id).where(
@@ -145,6 +148,8 @@ def claim(
         )
         if level_key is not None:
             waiting = waiting.where(CalculationRow.level_key == level_key)
+        if settings is not None:
+            waiting = waiting.where(CalculationRow.settings_hash == settings_hash(settings))
         if campaign is not None:
             member = select(ReactionMembershipRow.id).where(
                 ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
@@ -213,6 +218,25 @@ def release(
         if calculation_ids is not None:
             held = held.where(CalculationRow.id.in_(calculation_ids))
         return _abandon(session, held, reason=reason, fault=fault, now=_now(session))
+
+
+def open_calculations(
+    session: Session, *, kind: CalculationKind, campaign: str, level_key: str, settings: Mapping[str, Any]
+) -> int:
+    """How many calculations of a campaign are pending or running, whoever runs them; arguments as in `claim`."""
+    statement = (
+        select(func.count())
+        .select_from(CalculationRow)
+        .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == CalculationRow.reaction_id)
+        .where(
+            ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
+            CalculationRow.kind == kind.value,
+            CalculationRow.level_key == level_key,
+            CalculationRow.settings_hash == settings_hash(settings),
+            CalculationRow.state.in_([CalculationState.PENDING.value, CalculationState.RUNNING.value]),
+        )
+    )
+    return session.scalars(statement).one()
 
 
 def running_workers(engine: Engine) -> list[str]:

@@ -30,17 +30,16 @@ def explore(settings: ExploreSettings) -> str:
     campaign = start_campaign(settings)
     for round_number in range(1, settings.depth + 1):
         expand_frontier(settings, campaign, round_number)
-        drain(CalculationKind.PREPARE, settings, campaign, round_number)
+        drain(CalculationKind.PREPARE, settings, campaign)
         generate_candidates(settings, campaign, round_number)
-        drain(CalculationKind.ESTIMATE, settings, campaign, round_number)
-        drain(CalculationKind.SEARCH, settings, campaign, round_number)
-        if reach_species(settings, campaign, round_number) == 0:
-            break
+        drain(CalculationKind.ESTIMATE, settings, campaign)
+        drain(CalculationKind.SEARCH, settings, campaign)
+        reach_species(settings, campaign, round_number)
     return campaign
 
 
-def drain(kind: CalculationKind, settings: ExploreSettings, campaign: str, round_number: int) -> None:
+def drain(kind: CalculationKind, settings: ExploreSettings, campaign: str) -> None:
     """Work until none of the campaign's calculations of this kind is open, those of other processes included."""
     while open_work(settings, campaign, kind):
-        if run_calculations(kind, settings, campaign, round_number) == 0:
+        if run_calculations(kind, settings, campaign) == 0:
             time.sleep(WAIT_FOR_OTHERS_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator, Mapping
@@ -13,22 +14,32 @@ import psutil
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from chem.endpoints import EndPointSettings, PreparedReaction
 from chem.identity import mapped_smiles
 from chem.potential import resolve_level
 from chem.search import SearchSettings
 from chem.types import LevelOfTheory
-from db.campaigns import add_reaction_members
 from db.engine import open_database, reading, writing
 from db.load import load_candidates, load_end_points, load_reactions
 from db.results import record_estimate, record_preparation, record_search
 from db.tables import CalculationKind
-from db.totals import progress
-from db.work import ClaimedCalculation, claim, heartbeat, release, running_workers
+from db.work import (
+    ClaimedCalculation,
+    LeaseLostError,
+    claim,
+    heartbeat,
+    open_calculations,
+    release,
+    running_workers,
+)
 from tasks import jobs
+from tasks.plan import calculation_settings
 from tasks.settings import ExploreSettings
 from tasks.workers import Finished, WorkerLimits, WorkerPool
+
+logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 120.0
 HEARTBEAT_SECONDS = 30.0
@@ -91,7 +102,10 @@ def _beating(engine: Engine, worker: str) -> Iterator[None]:
 
     def beat() -> None:
         while not stop.wait(HEARTBEAT_SECONDS):
-            heartbeat(engine, worker=worker, lease_seconds=LEASE_SECONDS)
+            try:
+                heartbeat(engine, worker=worker, lease_seconds=LEASE_SECONDS)
+            except SQLAlchemyError as error:  # the next beat comes well before the lease ends
+                logger.warning("a heartbeat failed: %s", error)
 
     thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
     thread.start()
@@ -107,17 +121,19 @@ def open_work(settings: ExploreSettings, campaign: str, kind: CalculationKind) -
     engine = open_database(settings.database)
     try:
         with reading(engine) as session:
-            return sum(
-                entry.count
-                for entry in progress(session, campaign)
-                if entry.stage == kind.value and entry.state in {"pending", "running"}
+            return open_calculations(
+                session,
+                kind=kind,
+                campaign=campaign,
+                level_key=resolve_level(settings.level).key,
+                settings=calculation_settings(settings, kind),
             )
     finally:
         engine.dispose()
 
 
 @task(name="calculate", tags=["qc"], cache_policy=NO_CACHE)
-def run_calculations(kind: CalculationKind, settings: ExploreSettings, campaign: str, round_number: int) -> int:
+def run_calculations(kind: CalculationKind, settings: ExploreSettings, campaign: str) -> int:
     """Work through the pending calculations of one kind in a campaign; returns how many ended here."""
     engine = open_database(settings.database)
     worker = worker_name()
@@ -128,7 +144,7 @@ def run_calculations(kind: CalculationKind, settings: ExploreSettings, campaign:
             source = _claimed_jobs(engine, kind, settings, campaign, worker)
             count = 0
             for finished in pool.run(_FUNCTIONS[kind], source):
-                _store(engine, finished, campaign, round_number)
+                _store(engine, finished)
                 count += 1
             return count
     finally:
@@ -146,10 +162,11 @@ def _claimed_jobs(
             engine,
             kind=kind,
             worker=worker,
-            limit=settings.workers.processes,
+            limit=1,
             lease_seconds=LEASE_SECONDS,
             campaign=campaign,
             level_key=level.key,
+            settings=calculation_settings(settings, kind),
         )
         if not claims:
             return
@@ -161,22 +178,22 @@ def _make_jobs(engine: Engine, claims: list[ClaimedCalculation], level: LevelOfT
     made: list[Job] = []
     with reading(engine) as session:
         reactions = load_reactions(session, keys)
-        candidates = load_candidates(session, keys)
+        values = claims[0].settings
+        made_with = {key: value for key, value in values.items() if key != "search"}
+        candidates = load_candidates(session, keys, made_with)
+        prepared = load_end_points(session, keys, level.key, {"end_points": values["end_points"]})
         for claimed in claims:
-            reaction, values = reactions[claimed.subject_key], claimed.settings
+            reaction = reactions[claimed.subject_key]
             end_points = EndPointSettings(**values["end_points"])
             if claimed.kind is CalculationKind.PREPARE:
                 made.append(jobs.PrepareJob(claimed=claimed, reaction=reaction, level=level, settings=end_points))
                 continue
-            ends = load_end_points(session, [reaction.key], level.key, {"end_points": values["end_points"]})
             made.append(
                 jobs.SearchJob(
                     claimed=claimed,
                     reaction=reaction,
-                    ends=tuple(ends[reaction.key]),
-                    candidates=tuple(
-                        each for each in candidates.get(reaction.key, []) if each.generator == values["generator"]
-                    ),
+                    ends=tuple(prepared[reaction.key]),
+                    candidates=tuple(candidates.get(reaction.key, [])),
                     level=level,
                     settings=SearchSettings(**values["search"]),
                 )
@@ -184,21 +201,30 @@ def _make_jobs(engine: Engine, claims: list[ClaimedCalculation], level: LevelOfT
     return made
 
 
-def _store(engine: Engine, finished: Finished[Job, Any], campaign: str, round_number: int) -> None:
+def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
     claimed, level, value = finished.job.claimed, finished.job.level, finished.value
     if finished.fault is not None:
         release(engine, worker=claimed.worker, reason=finished.fault, fault=True, calculation_ids=[claimed.id])
         return
-    with writing(engine) as session:
-        if isinstance(value, PreparedReaction):
-            record_preparation(session, claimed, value)
-        elif isinstance(value, jobs.EstimateReport):
-            record_estimate(
-                session, claimed, value.result, level=level, gradient_calls=value.gradient_calls, seconds=value.seconds
-            )
-        elif isinstance(value, jobs.SearchReport):
-            labels = {reaction.key: mapped_smiles(reaction) for reaction in value.found.values()}
-            record_search(session, claimed, value.result, found=value.found, mapped_smiles=labels)
-            add_reaction_members(session, campaign, sorted(labels), round_number=round_number)
-        else:
-            raise TypeError(f"a worker returned {type(value).__name__} for a {claimed.kind} of {claimed.subject_key}")
+    try:
+        with writing(engine) as session:
+            if isinstance(value, PreparedReaction):
+                record_preparation(session, claimed, value)
+            elif isinstance(value, jobs.EstimateReport):
+                record_estimate(
+                    session,
+                    claimed,
+                    value.result,
+                    level=level,
+                    gradient_calls=value.gradient_calls,
+                    seconds=value.seconds,
+                )
+            elif isinstance(value, jobs.SearchReport):
+                labels = {reaction.key: mapped_smiles(reaction) for reaction in value.found.values()}
+                record_search(session, claimed, value.result, found=value.found, mapped_smiles=labels)
+            else:
+                raise TypeError(
+                    f"a worker returned {type(value).__name__} for a {claimed.kind} of {claimed.subject_key}"
+                )
+    except LeaseLostError as error:  # another worker has taken over and will store its own result
+        logger.warning("%s", error)

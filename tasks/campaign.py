@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from chem.enumeration import check_elements, enumerate_reactions
-from chem.errors import SmilesError
+from chem.enumeration import enumerate_reactions
 from chem.expansion import pair_reactions
-from chem.identity import mapped_smiles, split_species
+from chem.identity import mapped_smiles
 from chem.network import Step, reachable_species
 from chem.outcomes import Action, Status
 from chem.potential import resolve_level
-from chem.smiles import parse_smiles
 from chem.triage import decide
 from chem.types import Species
 from db.campaigns import (
     add_campaign,
     add_reaction_members,
     add_species_members,
+    adopt_found_reactions,
     campaign_species,
     load_decisions,
     mark_expanded,
@@ -29,80 +27,23 @@ from db.campaigns import (
     record_decisions,
     unexpanded_species,
 )
-from db.convert import settings_hash
 from db.engine import open_database, reading, writing
 from db.load import load_candidates, load_end_points, load_reactions
 from db.queries import ReactionFilter, reactions
 from db.store import add_candidates, add_levels, add_reactions, add_species
 from db.tables import CalculationKind
-from db.work import enqueue
+from db.work import enqueue, requeue_failed
 from tasks.generators import make_generator
+from tasks.plan import (
+    campaign_name,
+    campaign_settings,
+    candidate_settings,
+    preparation_settings,
+    rules_hash,
+    search_settings,
+    seed_species,
+)
 from tasks.settings import ExploreSettings
-
-
-def seed_species(settings: ExploreSettings) -> list[Species]:
-    """The seeds as species, in the order given.
-
-    Raises:
-        SmilesError: A seed does not parse, or holds several molecules.
-    """
-    species = []
-    for smiles in settings.seeds:
-        parts = split_species(parse_smiles(smiles))
-        if len(parts) != 1:
-            raise SmilesError(f"seed {smiles!r} holds {len(parts)} molecules; give each as a seed of its own")
-        species.append(parts[0])
-    return species
-
-
-def check_settings(settings: ExploreSettings) -> None:
-    """Meet everything that the user may have given wrongly before any work starts.
-
-    Raises:
-        InputError: A seed, an element, the level or the number of candidates cannot be used; the message says which.
-    """
-    for species in seed_species(settings):
-        check_elements(species.graph)
-    resolve_level(settings.level)
-    make_generator(settings)
-
-
-def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
-    """What decides which network a campaign finds, as JSON values; how far and how fast it goes is left out."""
-    values = settings.model_dump(mode="json", exclude={"seeds", "depth", "database", "report", "workers", "level"})
-    return {
-        **values,
-        "seeds": sorted(species.key for species in seed_species(settings)),
-        "level": resolve_level(settings.level).key,
-    }
-
-
-def campaign_name(settings: ExploreSettings) -> str:
-    """Name of the campaign that these settings stand for: the same settings go on with the same campaign."""
-    return f"explore-{settings_hash(campaign_settings(settings))[:12]}"
-
-
-def rules_hash(settings: ExploreSettings) -> str:
-    """Identity of the enumeration rules."""
-    pairs = {"pairs": settings.maximum_pairs, "pair_atoms": settings.maximum_pair_atoms}
-    return settings_hash({**asdict(settings.enumeration), **pairs})
-
-
-def preparation_settings(settings: ExploreSettings) -> dict[str, Any]:
-    """What decides the end points of a reaction."""
-    ends = settings.end_points
-    return {"end_points": asdict(replace(ends, seed=settings.seed + ends.seed))}
-
-
-def search_settings(settings: ExploreSettings) -> dict[str, Any]:
-    """What decides the result of a search."""
-    return {
-        **preparation_settings(settings),
-        "search": asdict(settings.search),
-        "generator": settings.generator,
-        "candidates": settings.candidates,
-        "seed": settings.seed,
-    }
 
 
 @task(name="start campaign", cache_policy=NO_CACHE)
@@ -113,6 +54,7 @@ def start_campaign(settings: ExploreSettings) -> str:
     engine = open_database(settings.database)
     try:
         with writing(engine) as session:
+            requeue_failed(session)  # what infrastructure ended may go well this time
             add_species(session, species)
             add_levels(session, [resolve_level(settings.level)])
             add_campaign(
@@ -134,7 +76,10 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
     engine = open_database(settings.database)
     try:
         with reading(engine) as session:
-            frontier = unexpanded_species(session, campaign, rules_hash=rules_hash(settings))
+            unexpanded = unexpanded_species(
+                session, campaign, rules_hash=rules_hash(settings), before_round=round_number
+            )
+            frontier = [species for species in unexpanded if _obeys(species, settings)]
             known = campaign_species(session, campaign)
         if not frontier:
             return 0
@@ -182,7 +127,7 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
             decided = load_decisions(session, campaign)
             keys = sorted(set(reaction_members(session, campaign)) - set(decided))
             ends = load_end_points(session, keys, resolve_level(settings.level).key, preparation_settings(settings))
-            stored = load_candidates(session, keys)
+            stored = load_candidates(session, keys, candidate_settings(settings))
         generator = make_generator(settings)
         missing = [key for key in keys if key in ends and key not in stored]
         flat = [pair for key in missing for pair in ends[key]]
@@ -196,7 +141,7 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
         kinds = {Action.REFINE: CalculationKind.SEARCH, Action.ACCEPT: CalculationKind.ESTIMATE}
         queued = 0
         with writing(engine) as session:
-            add_candidates(session, made)
+            add_candidates(session, made, candidate_settings(settings))
             record_decisions(session, campaign, decisions, round_number=round_number)
             for action, kind in kinds.items():
                 queued += enqueue(
@@ -211,6 +156,12 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
         engine.dispose()
 
 
+def _obeys(species: Species, settings: ExploreSettings) -> bool:
+    """Whether a species is of the kind that is explored: closed-shell and neutral, unless a seed is not."""
+    ordinary = all(seed.charge == 0 and seed.multiplicity == 1 for seed in seed_species(settings))
+    return not ordinary or (species.charge == 0 and species.multiplicity == 1)
+
+
 def _interleave(lists: list[list[Any]]) -> list[Any]:
     """First of each list, then the second of each: the best guess from every pair of end points comes first."""
     longest = max((len(each) for each in lists), default=0)
@@ -219,15 +170,24 @@ def _interleave(lists: list[list[Any]]) -> list[Any]:
 
 @task(name="reach", cache_policy=NO_CACHE)
 def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -> int:
-    """Note the species that known barriers now reach; returns how many are new."""
+    """Note the reactions that searches ended in and the species that known barriers reach; returns the new species."""
     engine = open_database(settings.database)
     try:
+        with writing(engine) as session:
+            adopt_found_reactions(session, campaign, search_settings(settings))
         with reading(engine) as session:
             believed = frozenset({Status.PASSED, Status.ESTIMATED})
             level = resolve_level(settings.level)
-            records = reactions(
-                session, filters=ReactionFilter(campaign=campaign, verdicts=believed, level_key=level.key)
-            )
+            rounds = reaction_members(session, campaign)
+            accepted = {key for key, each in load_decisions(session, campaign).items() if each.action is Action.ACCEPT}
+            records = [
+                record
+                for record in reactions(
+                    session, filters=ReactionFilter(campaign=campaign, verdicts=believed, level_key=level.key)
+                )
+                # What a later round found counts there; an estimate counts where this campaign asked for one.
+                if rounds[record.key] <= round_number and (record.verdict is Status.PASSED or record.key in accepted)
+            ]
             sides = load_reactions(session, [record.key for record in records])
         steps = [
             Step(

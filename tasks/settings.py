@@ -12,7 +12,13 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from chem.endpoints import EndPointSettings
 from chem.enumeration import EnumerationRules
@@ -28,7 +34,7 @@ class ExploreSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
-    seeds: tuple[str, ...] = ("O=CCCOO",)
+    seeds: tuple[str, ...] = Field(default=("O=CCCOO",), min_length=1)
     depth: int = Field(default=1, ge=1)
     database: str = "sqlite:///runs/cairn.db"
     report: Path | None = None
@@ -72,9 +78,12 @@ def load_settings(path: Path | None = None, **given: Any) -> ExploreSettings:
     source = "the settings" if path is None else str(path)
     _check_environment()
     below = _read_yaml(path) if path is not None else {}
+    defaults = {key: value for key, value in ExploreSettings().model_dump().items() if isinstance(value, dict)}
     try:
         from_environment = EnvSettingsSource(ExploreSettings)()
-        return ExploreSettings(**_merge(_merge(below, from_environment), given))
+        return ExploreSettings(**_merge(_merge(_merge(defaults, below), from_environment), given))
+    except SettingsError as error:
+        raise ConfigurationError(f"in the environment: {error}; give lists and sections as JSON") from None
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, each['loc']))}: {_explain(each['type'], each['msg'])}" for each in error.errors()
@@ -101,12 +110,17 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"cannot read the configuration {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not valid YAML: {error}") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path} must hold keys and values, not a {type(content).__name__}")
+    wrong = [key for key in content if not isinstance(key, str)]
+    if wrong:
+        raise ConfigurationError(
+            f"in {path}: {wrong[0]!r} is no name of a setting; configs/explore.yaml lists every key"
+        )
     return content
 
 

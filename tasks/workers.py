@@ -97,8 +97,7 @@ class WorkerPool:
         """Run a module-level function over jobs and yield each as it ends, in the order of ending.
 
         Jobs are drawn from the iterable only as workers come free, so that a generator can claim work as it goes.
-        A crash, a hang or a lost worker costs the one job and is reported as its `fault`; an exception raised by the
-        function is a bug and propagates.
+        A crash, a hang, a lost worker or an exception costs the one job and is reported as its `fault`.
         """
         source = iter(jobs)
         running: dict[ProcessFuture, tuple[Job, float]] = {}
@@ -121,8 +120,6 @@ class WorkerPool:
                     running[self._schedule(function, job)] = (job, started)
                     continue
                 fault = _fault(error, self.limits.job_timeout_s)
-                if error is not None and fault is None:
-                    raise error
                 value = future.result() if error is None else None
                 yield Finished(job=job, value=value, fault=fault, seconds=time.monotonic() - started)
 
@@ -136,6 +133,8 @@ def _fault(error: BaseException | None, timeout_s: float) -> str | None:
         return f"killed after {timeout_s:.0f} s without an answer"
     if isinstance(error, ProcessExpired):
         return f"the worker died with exit code {error.exitcode}"
+    if error is not None:
+        return f"it raised {type(error).__name__}: {error}"
     return None
 
 

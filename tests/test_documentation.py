@@ -240,7 +240,7 @@ def test_names_that_the_contribution_guide_gives_are_in_the_code():
         ("chem/potential.py", "PROGRAMS"),
         ("chem/potential.py", "class Backend("),
         ("chem/generator.py", "class Generator("),
-        ("chem/types.py", "class CheckName("),
+        ("chem/outcomes.py", "class CheckName("),
         ("tasks/settings.py", "generator:"),
     ):
         assert name in code[ROOT / module], f"{name} is not in {module}"

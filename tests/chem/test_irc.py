@@ -53,5 +53,5 @@ def test_the_path_of_hcn_leads_down_to_hcn_and_hnc():
     }
     for branch in branches:
         assert branch.end.converged
-        assert (np.diff(branch.energies_ev) <= 0).all()
+        assert (np.diff(branch.energies_ev) < 1e-4).all()  # eV: the floor is flat to the accuracy of xTB
     assert counter.calls < 150

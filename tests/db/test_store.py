@@ -28,6 +28,8 @@ from db.store import add_candidates, add_model_version, add_reactions
 from db.tables import AuditRow, ModelVersionRow, ReactionRow
 from db.work import CalculationKind, enqueue
 
+MADE = {"generator": "classical", "seed": 7}
+
 
 def candidates(network):
     return {
@@ -40,7 +42,7 @@ def candidates(network):
 
 def write_everything(session, network, gfn2):
     add_reactions(session, network.reactions, {"shift": "mapped>>smiles"})
-    add_candidates(session, candidates(network))
+    add_candidates(session, candidates(network), MADE)
     add_estimates(
         session, [Estimate(reaction_key="decay", transition_state=network.transition_state(status=None), error_ev=0.2)]
     )
@@ -115,10 +117,11 @@ def test_unknown_keys_are_left_out_of_what_is_loaded(engine, network):
 def test_candidates_come_back_best_first_with_their_origin(engine, network):
     with writing(engine) as session:
         add_reactions(session, [network.shift])
-        assert add_candidates(session, candidates(network)) == 3
-        assert add_candidates(session, candidates(network)) == 0
+        assert add_candidates(session, candidates(network), MADE) == 3
+        assert add_candidates(session, candidates(network), MADE) == 0
     with reading(engine) as session:
-        stored = load_candidates(session, ["shift", "decay"])
+        stored = load_candidates(session, ["shift", "decay"], MADE)
+        assert load_candidates(session, ["shift"], {**MADE, "seed": 8}) == {}
     assert list(stored) == ["shift"]
     for one, given in zip(stored["shift"], candidates(network)["shift"], strict=True):
         assert one.geometry.positions.tobytes() == given.geometry.positions.tobytes()
@@ -127,7 +130,7 @@ def test_candidates_come_back_best_first_with_their_origin(engine, network):
 
 def test_work_for_a_reaction_that_is_not_stored_is_a_mistake_with_a_name(engine, network):
     with writing(engine) as session, pytest.raises(ValueError, match="not stored, such as shift; call add_reactions"):
-        add_candidates(session, candidates(network))
+        add_candidates(session, candidates(network), MADE)
 
 
 def test_a_species_counts_as_expanded_only_for_the_rules_it_was_expanded_with(engine, network):
@@ -139,8 +142,10 @@ def test_a_species_counts_as_expanded_only_for_the_rules_it_was_expanded_with(en
         assert add_species_members(session, "first", keys, round_number=1) == 0
         mark_expanded(session, "first", keys[:1], rules_hash="rules")
     with reading(engine) as session:
-        assert [one.smiles for one in unexpanded_species(session, "first", rules_hash="rules")] == ["[H][H]"]
-        assert len(unexpanded_species(session, "first", rules_hash="wider rules")) == 2
+        assert [one.smiles for one in unexpanded_species(session, "first", rules_hash="rules", before_round=9)] == [
+            "[H][H]"
+        ]
+        assert len(unexpanded_species(session, "first", rules_hash="wider rules", before_round=9)) == 2
 
 
 def test_a_campaign_goes_on_only_with_the_settings_it_was_started_with(engine):

@@ -219,7 +219,15 @@ def test_expired_leases_count_towards_the_attempts_too(engine, network):
     take(engine, lease_seconds=0.0)
     time.sleep(0.01)
     assert take(engine) == []
+    assert rows(engine)[0].state == "running"  # its own lease, slept through, is still its own
+    assert take(engine, "two") == []
     assert rows(engine)[0].state == "failed"
+
+
+def test_work_is_claimed_by_the_settings_it_was_queued_with(engine, network):
+    queue(engine, network, count=1)
+    assert take(engine, settings={"other": 1}) == []
+    assert len(take(engine, settings={})) == 1
 
 
 def test_a_worker_that_a_person_stopped_does_not_count_as_a_fault(engine, network):

@@ -85,6 +85,28 @@ def test_running_again_calculates_nothing_again(undisturbed, environment):
     assert again["lowest_barriers"] == first["lowest_barriers"]
 
 
+def test_a_second_run_explores_no_further_than_the_first(environment, tmp_path):
+    database = tmp_path / "network.db"
+
+    def once():
+        done = subprocess.run(
+            [sys.executable, "-m", "cli.main", "explore", "CO", "--db", f"sqlite:///{database}", "--json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return rows(database, "SELECT reaction_id, round FROM reaction_membership ORDER BY 1"), rows(
+            database, "SELECT id, attempt, finished_at FROM calculation ORDER BY 1"
+        )
+
+    first = once()
+    assert rows(database, "SELECT MAX(round) FROM species_membership") == [(1,)]
+    assert once() == first
+
+
 def test_killed_and_resumed_it_ends_with_the_same_network(undisturbed, environment, tmp_path):
     database = tmp_path / "network.db"
     process = subprocess.Popen(command(database), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -75,9 +75,11 @@ def test_a_hung_job_is_killed_and_the_rest_go_on(pool):
     assert [done[job].value for job in (0, 2, 3)] == [0, 2, 3]
 
 
-def test_a_bug_in_the_function_is_raised(pool):
-    with pytest.raises(KeyError):
-        list(pool.run(raise_error, [1]))
+def test_an_exception_costs_only_its_job(pool):
+    (done,) = pool.run(raise_error, [1])
+    assert done.value is None
+    assert "KeyError" in done.fault
+    assert [each.value for each in pool.run(square, [3])] == [9]
 
 
 def test_workers_have_one_thread(pool):

@@ -156,6 +156,7 @@ def upgrade() -> None:
         "candidate",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("reaction_id", sa.Integer(), nullable=False),
+        sa.Column("settings_hash", sa.String(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("generator", sa.String(), nullable=False),
         sa.Column("checkpoint_hash", sa.String(), nullable=False),
@@ -167,12 +168,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["reaction_id"], ["reaction.id"], name=op.f("fk_candidate_reaction_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_candidate")),
         sa.UniqueConstraint(
-            "reaction_id",
-            "generator",
-            "checkpoint_hash",
-            "seed",
-            "rank",
-            name=op.f("uq_candidate_reaction_id_generator_checkpoint_hash_seed_rank"),
+            "reaction_id", "settings_hash", "rank", name=op.f("uq_candidate_reaction_id_settings_hash_rank")
         ),
     )
     op.create_table(

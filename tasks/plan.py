@@ -1,0 +1,92 @@
+"""What a campaign is, said by its settings: seeds, name, and what decides each kind of calculation. No Prefect here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from chem.enumeration import check_elements
+from chem.errors import SmilesError
+from chem.identity import split_species
+from chem.potential import resolve_level
+from chem.smiles import parse_smiles
+from chem.types import Species
+from db.convert import settings_hash
+from db.tables import CalculationKind
+from tasks.generators import make_generator
+from tasks.settings import ExploreSettings
+
+
+def seed_species(settings: ExploreSettings) -> list[Species]:
+    """The seeds as species, in the order given.
+
+    Raises:
+        SmilesError: A seed does not parse, or holds several molecules.
+    """
+    species = []
+    for smiles in settings.seeds:
+        parts = split_species(parse_smiles(smiles))
+        if len(parts) != 1:
+            raise SmilesError(f"seed {smiles!r} holds {len(parts)} molecules; give each as a seed of its own")
+        species.append(parts[0])
+    return species
+
+
+def check_settings(settings: ExploreSettings) -> None:
+    """Meet everything that the user may have given wrongly before any work starts.
+
+    Raises:
+        InputError: A seed, an element, the level or the number of candidates cannot be used; the message says which.
+    """
+    for species in seed_species(settings):
+        check_elements(species.graph)
+    resolve_level(settings.level)
+    make_generator(settings)
+
+
+def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides which network a campaign finds, as JSON values; how far and how fast it goes is left out."""
+    values = settings.model_dump(mode="json", exclude={"seeds", "depth", "database", "report", "workers", "level"})
+    return {
+        **values,
+        "seeds": sorted({species.key for species in seed_species(settings)}),
+        "level": resolve_level(settings.level).key,
+    }
+
+
+def campaign_name(settings: ExploreSettings) -> str:
+    """Name of the campaign that these settings stand for: the same settings go on with the same campaign."""
+    return f"explore-{settings_hash(campaign_settings(settings))[:12]}"
+
+
+def rules_hash(settings: ExploreSettings) -> str:
+    """Identity of the enumeration rules."""
+    pairs = {"pairs": settings.maximum_pairs, "pair_atoms": settings.maximum_pair_atoms}
+    return settings_hash({**asdict(settings.enumeration), **pairs})
+
+
+def preparation_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides the end points of a reaction."""
+    ends = settings.end_points
+    return {"end_points": asdict(replace(ends, seed=settings.seed + ends.seed))}
+
+
+def candidate_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides the guesses of a reaction."""
+    return {
+        **preparation_settings(settings),
+        "level": resolve_level(settings.level).key,
+        "generator": settings.generator,
+        "candidates": settings.candidates,
+        "seed": settings.seed,
+    }
+
+
+def search_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides the result of a search."""
+    return {**candidate_settings(settings), "search": asdict(settings.search)}
+
+
+def calculation_settings(settings: ExploreSettings, kind: CalculationKind) -> dict[str, Any]:
+    """What decides the result of a calculation of one kind."""
+    return preparation_settings(settings) if kind is CalculationKind.PREPARE else search_settings(settings)
