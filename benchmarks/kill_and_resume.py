@@ -66,9 +66,8 @@ def main() -> None:
     calm, killed = folder / "undisturbed.db", folder / "killed.db"
     began = time.monotonic()
     subprocess.run(command(arguments.smiles, calm), check=True, stdout=subprocess.DEVNULL)
-    print(
-        f"undisturbed: {time.monotonic() - began:.0f} s, {len(finished(calm))} calculations, {len(network(calm))} reactions"
-    )
+    spent, done = time.monotonic() - began, len(finished(calm))
+    print(f"undisturbed: {spent:.0f} s, {done} calculations, {len(network(calm))} reactions", flush=True)
     moments = sorted(random.Random(arguments.seed).sample(range(1, done), arguments.kills))
     repeated, known = 0, {}
     for moment in moments:
