@@ -154,7 +154,7 @@ class _View:
         rate = (tally.done - tally.done_at_first) / max(time.monotonic() - tally.first_seen, 1e-3)
         left = tally.total - tally.done
         ending = f", {_clock(left / rate)} left" if left else ""
-        return f"{60 * rate:.0f}/min{ending}"
+        return f"{60 * rate:.0f}/min{ending}, {tally.gradient_calls:,} calls"
 
     def report_plainly(self) -> None:
         """Without a terminal: one line when a stage is complete."""

@@ -29,17 +29,23 @@ def explore(settings: ExploreSettings) -> str:
     """
     campaign = start_campaign(settings)
     for round_number in range(1, settings.depth + 1):
-        expand_frontier(settings, campaign, round_number)
-        drain(CalculationKind.PREPARE, settings, campaign)
-        generate_candidates(settings, campaign, round_number)
-        drain(CalculationKind.ESTIMATE, settings, campaign)
-        drain(CalculationKind.SEARCH, settings, campaign)
-        reach_species(settings, campaign, round_number)
+        explore_round(settings, campaign, round_number)
     return campaign
 
 
+@flow(name="round", flow_run_name="round {round_number}", log_prints=False)
+def explore_round(settings: ExploreSettings, campaign: str, round_number: int) -> None:
+    """One round: every species reached in an earlier round and not yet expanded, with all its reactions."""
+    expand_frontier(settings, campaign, round_number)
+    drain(CalculationKind.PREPARE, settings, campaign)
+    generate_candidates(settings, campaign, round_number)
+    drain(CalculationKind.ESTIMATE, settings, campaign)
+    drain(CalculationKind.SEARCH, settings, campaign)
+    reach_species(settings, campaign, round_number)
+
+
 def drain(kind: CalculationKind, settings: ExploreSettings, campaign: str) -> None:
-    """Work until none of the campaign's calculations of this kind is open, those of other processes included."""
+    """Work in batches until none of the campaign's calculations of this kind is open, others' included."""
     while open_work(settings, campaign, kind):
         if run_calculations(kind, settings, campaign) == 0:
             time.sleep(WAIT_FOR_OTHERS_S)

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -43,6 +44,7 @@ logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 120.0
 HEARTBEAT_SECONDS = 30.0
+BATCH = 200  # calculations of one task: the end of a batch idles all workers but one, so batches are not small
 
 Job = jobs.PrepareJob | jobs.SearchJob
 _FUNCTIONS: Mapping[CalculationKind, Any] = {
@@ -134,14 +136,14 @@ def open_work(settings: ExploreSettings, campaign: str, kind: CalculationKind) -
 
 @task(name="calculate", tags=["qc"], cache_policy=NO_CACHE)
 def run_calculations(kind: CalculationKind, settings: ExploreSettings, campaign: str) -> int:
-    """Work through the pending calculations of one kind in a campaign; returns how many ended here."""
+    """Work through a batch of the pending calculations of one kind in a campaign; returns how many ended here."""
     engine = open_database(settings.database)
     worker = worker_name()
     pool = shared_pool(settings.workers)
     try:
         release_dead_workers(engine)
         with _beating(engine, worker):
-            source = _claimed_jobs(engine, kind, settings, campaign, worker)
+            source = islice(_claimed_jobs(engine, kind, settings, campaign, worker), BATCH)
             count = 0
             for finished in pool.run(_FUNCTIONS[kind], source):
                 _store(engine, finished)
