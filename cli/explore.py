@@ -92,8 +92,7 @@ def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
     from tasks.plan import campaign_name, check_settings  # noqa: PLC0415
 
     check_settings(settings)  # bad input shows before anything starts
-    _prepare_folder(settings.database)
-    open_database(settings.database).dispose()
+    open_database(settings.database).dispose()  # makes its folder, or says why it cannot be used
     if settings.report is not None and settings.report.is_dir():
         raise typer.BadParameter(f"{settings.report} is a folder; name a file in it", param_hint="--report")
     use_own_prefect_home()
@@ -114,18 +113,6 @@ def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
     summary = finish(settings, name, quiet=json_lines)
     if json_lines:
         print_json(summary)
-
-
-def _prepare_folder(database: str) -> None:
-    """Make the folder of an SQLite file."""
-    from chem.errors import DatabaseError  # noqa: PLC0415
-
-    if database.startswith("sqlite:///"):
-        folder = Path(database.removeprefix("sqlite:///")).resolve().parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseError(f"cannot make the folder {folder} of {database}: {error.strerror}") from error
 
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:

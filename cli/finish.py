@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from sqlalchemy.engine import make_url
 
-from db.engine import open_database, reading
+from db.engine import database_file, open_database, reading, shown_url
 from report.content import State
 from report.from_database import campaign_report
 from report.html import write_report
@@ -40,27 +39,18 @@ def finish(settings: ExploreSettings, campaign: str, *, quiet: bool) -> dict[str
         console = Console()
         console.print(summary_table(content))
         console.print(
-            f"\nreport    {path}\ndatabase  {shown_database(settings)}  (cairn query reactions --db ...)",
+            f"\nreport    {path}\ndatabase  {shown_url(settings.database)}  (cairn query reactions --db ...)",
             highlight=False,
         )
     return summary_record(content, settings, campaign, path)
-
-
-def shown_database(settings: ExploreSettings) -> str:
-    """The database URL without its password."""
-    if "://" not in settings.database:
-        return settings.database
-    return make_url(settings.database).render_as_string(hide_password=True)
 
 
 def report_path(settings: ExploreSettings) -> Path:
     """Where the report goes: as asked, else beside the SQLite file, else into runs/."""
     if settings.report is not None:
         return settings.report
-    prefix = "sqlite:///"
-    if settings.database.startswith(prefix):
-        return Path(settings.database.removeprefix(prefix)).with_suffix(".html")
-    return Path("runs/report.html")
+    file = database_file(settings.database)
+    return file.with_suffix(".html") if file is not None else Path("runs/report.html")
 
 
 def summary_record(content: ReportContent, settings: ExploreSettings, campaign: str, path: Path) -> dict[str, Any]:
@@ -69,7 +59,7 @@ def summary_record(content: ReportContent, settings: ExploreSettings, campaign: 
     counts = content.state_counts
     return {
         "campaign": campaign,
-        "database": shown_database(settings),
+        "database": shown_url(settings.database),
         "report": str(path),
         "level": content.level,
         "program": content.program,

@@ -99,6 +99,19 @@ def reading(engine: Engine) -> Iterator[Session]:
         yield session
 
 
+def database_file(url: str | Path) -> Path | None:
+    """The file of an SQLite database; None for a server or a database in memory."""
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite" or _in_memory(parsed):
+        return None
+    return Path(str(parsed.database))
+
+
+def shown_url(url: str | Path) -> str:
+    """The URL as it may be shown: without its password."""
+    return _parse(url).render_as_string(hide_password=True)
+
+
 def _parse(url: str | Path) -> URL:
     """A path means an SQLite file; PostgreSQL is always spoken to through psycopg 3."""
     if isinstance(url, Path) or "://" not in url:

@@ -79,7 +79,8 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
             unexpanded = unexpanded_species(
                 session, campaign, rules_hash=rules_hash(settings), before_round=round_number
             )
-            frontier = [species for species in unexpanded if _obeys(species, settings)]
+            seeds = seed_species(settings)
+            frontier = [species for species in unexpanded if _is_ordinary(species) or not all(map(_is_ordinary, seeds))]
             known = campaign_species(session, campaign)
         if not frontier:
             return 0
@@ -156,10 +157,9 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
         engine.dispose()
 
 
-def _obeys(species: Species, settings: ExploreSettings) -> bool:
-    """Whether a species is of the kind that is explored: closed-shell and neutral, unless a seed is not."""
-    ordinary = all(seed.charge == 0 and seed.multiplicity == 1 for seed in seed_species(settings))
-    return not ordinary or (species.charge == 0 and species.multiplicity == 1)
+def _is_ordinary(species: Species) -> bool:
+    """Closed-shell and neutral: what is explored further, unless a seed is not."""
+    return species.charge == 0 and species.multiplicity == 1
 
 
 def _interleave(lists: list[list[Any]]) -> list[Any]:

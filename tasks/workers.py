@@ -64,7 +64,6 @@ class Finished(Generic[Job, Value]):
     job: Job
     value: Value | None
     fault: str | None
-    seconds: float
 
 
 class WorkerPool:
@@ -100,7 +99,7 @@ class WorkerPool:
         A crash, a hang, a lost worker or an exception costs the one job and is reported as its `fault`.
         """
         source = iter(jobs)
-        running: dict[ProcessFuture, tuple[Job, float]] = {}
+        running: dict[ProcessFuture, Job] = {}
         exhausted = False
         while True:
             while not exhausted and len(running) < self.limits.processes:
@@ -109,19 +108,19 @@ class WorkerPool:
                 except StopIteration:
                     exhausted = True
                     break
-                running[self._schedule(function, job)] = (job, time.monotonic())
+                running[self._schedule(function, job)] = job
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                job, started = running.pop(future)
+                job = running.pop(future)
                 error = future.exception()
                 if isinstance(error, ProcessExpired) and error.exitcode == _RETIRED:
-                    running[self._schedule(function, job)] = (job, started)
+                    running[self._schedule(function, job)] = job
                     continue
                 fault = _fault(error, self.limits.job_timeout_s)
                 value = future.result() if error is None else None
-                yield Finished(job=job, value=value, fault=fault, seconds=time.monotonic() - started)
+                yield Finished(job=job, value=value, fault=fault)
 
     def _schedule(self, function: Callable[[Job], Value], job: Job) -> ProcessFuture:
         arguments = (function, job, self.limits.memory_gib)
