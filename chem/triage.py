@@ -1,27 +1,309 @@
-"""What is done with a candidate: believed, sent to quantum chemistry, or dropped."""
+"""What is done with a candidate: believed or sent to quantum chemistry.
+
+Reactions are ranked by the expected error of their barrier in kcal/mol, which is low where the candidate is good. A
+rule turns the scores and errors of a calibration set into a threshold; a candidate is believed when its score is below.
+The threshold is fixed by default, so that a decision does not depend on which reactions happen to share its batch.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chem.errors import ConfigurationError, InputError
 from chem.outcomes import Action, Decision
 from chem.types import TSCandidate
 
 Policy = Literal["all", "triage", "none"]
 
 
-def decide(policy: Policy, best: TSCandidate | None) -> Decision:
-    """Decide on a reaction by its best candidate.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantileRule:
+    """Send the worst share of the reactions.
+
+    Attributes:
+        share: How much of them is sent, 0 to 1.
+    """
+
+    share: float = 0.14
+
+    def __post_init__(self) -> None:
+        """The share is one."""
+        if not 0.0 <= self.share <= 1.0:
+            raise ConfigurationError(f"share must lie in 0 to 1, got {self.share}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskRule:
+    """Send as few reactions as keep the expected error of the others within a target.
+
+    Attributes:
+        target_kcal_mol: Wanted bound on the mean barrier error over all reactions, verified ones counted as zero.
+        cap_kcal_mol: What larger errors count as: the bound holds for capped errors.
+    """
+
+    target_kcal_mol: float = 2.6
+    cap_kcal_mol: float = 20.0
+
+    def __post_init__(self) -> None:
+        """The target is positive and below the cap."""
+        if not 0.0 < self.target_kcal_mol < self.cap_kcal_mol < math.inf:
+            raise ConfigurationError(
+                "target_kcal_mol must be positive and below a finite cap_kcal_mol, got"
+                f" {self.target_kcal_mol} and {self.cap_kcal_mol}"
+            )
+
+
+Rule = QuantileRule | RiskRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Calibration:
+    """Reactions whose scores and true errors are both known, none of them used to train what gives the scores.
+
+    Attributes:
+        expected_error_kcal_mol: Score of each candidate, shape (n,), kcal/mol; infinite for those that are always sent,
+            such as those that fail a hard check.
+        error_kcal_mol: True absolute barrier error, shape (n,), kcal/mol; infinite where the calculation failed.
+        source: Where they come from, such as `val` or `audit of campaign c3`.
+    """
+
+    expected_error_kcal_mol: NDArray[np.float64]
+    error_kcal_mol: NDArray[np.float64]
+    source: str
+
+    def __post_init__(self) -> None:
+        """Check the shapes and values; freeze copies of the arrays."""
+        scores = np.array(self.expected_error_kcal_mol, dtype=np.float64)
+        errors = np.array(self.error_kcal_mol, dtype=np.float64)
+        if scores.ndim != 1 or scores.shape != errors.shape or not scores.size:
+            raise InputError(
+                f"calibration {self.source}: scores and errors must be two lists of one length, not empty; got shapes"
+                f" {scores.shape} and {errors.shape}"
+            )
+        _check_scores(scores, f"calibration {self.source}")
+        if np.isnan(errors).any() or (errors < 0.0).any():
+            raise InputError(
+                f"calibration {self.source}: errors must be numbers from 0; give absolute errors, infinite where the"
+                " calculation failed"
+            )
+        scores.setflags(write=False)
+        errors.setflags(write=False)
+        object.__setattr__(self, "expected_error_kcal_mol", scores)
+        object.__setattr__(self, "error_kcal_mol", errors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """Below which expected error a candidate is believed, and where that number comes from.
+
+    Attributes:
+        below_kcal_mol: Candidates with a lower score are believed; minus infinity where all are sent, plus infinity
+            where all are believed that have a finite score.
+        rule: The rule that made it.
+        source: Which reactions it was made from.
+        n_reactions: How many they were.
+        share_sent: Share of them that it sends.
+        fulfilled: Whether the rule could be met; where not, everything is sent.
+    """
+
+    below_kcal_mol: float
+    rule: Rule
+    source: str
+    n_reactions: int
+    share_sent: float
+    fulfilled: bool = True
+
+    def describe(self) -> str:
+        """Rule and origin in words, for the record."""
+        origin = f"calibrated on {self.n_reactions} reactions of {self.source}"
+        if isinstance(self.rule, QuantileRule):
+            return f"quantile rule: worst {100 * self.rule.share:g} %, {origin}"
+        words = (
+            f"risk rule: mean error of at most {self.rule.target_kcal_mol:g} kcal/mol, errors capped at"
+            f" {self.rule.cap_kcal_mol:g} kcal/mol, {origin} and valid for reactions like them"
+        )
+        return words if self.fulfilled else f"{words}; too few reactions for any threshold, so everything is sent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Assessment:
+    """What is known of the best candidate of one reaction before any quantum chemistry.
+
+    Attributes:
+        candidate: The candidate that ranks first; None where there is none.
+        expected_error_kcal_mol: Its score, kcal/mol; None where it has none.
+        faults: What `chem.hard_checks.hard_checks` says of it.
+        unscored_reasons: Why it has no confidence, such as an element that the model does not know.
+    """
+
+    candidate: TSCandidate | None
+    expected_error_kcal_mol: float | None = None
+    faults: tuple[str, ...] = ()
+    unscored_reasons: tuple[str, ...] = ()
+
+
+def quantile_threshold(scores: ArrayLike, share: float) -> float:
+    """Score from which on a share of the reactions is sent, kcal/mol.
+
+    Reactions with scores below it are believed. Equal scores meet with the same decision, so ties, and shares that are
+    no whole number of reactions, send more than the share, never less.
 
     Args:
-        policy: `all` verifies every reaction, `none` takes every candidate as an estimate, `triage` verifies where the
-            generator gives no confidence.
+        scores: Expected errors, shape (n,), kcal/mol: of a calibration set for a fixed threshold (the default of
+            `threshold_from`), or of a whole frontier to rank one round within itself.
+        share: Share to send, 0 to 1.
+
+    Returns:
+        Plus infinity where no reaction is to be sent, minus infinity where all are.
+
+    Raises:
+        InputError: There are no scores, or one is not a number.
+        ConfigurationError: The share is out of range.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    if values.ndim != 1 or not values.size:
+        raise InputError(f"scores must be a list that is not empty, got shape {values.shape}")
+    _check_scores(values, "triage")
+    n_sent = math.ceil(QuantileRule(share=share).share * values.size - 1e-9)  # 0.14 * 50 is above 7 in binary
+    if n_sent == 0:
+        return math.inf
+    if n_sent == values.size:
+        return -math.inf
+    return float(np.sort(values)[-n_sent])
+
+
+def risk_threshold(calibration: Calibration, rule: RiskRule) -> Threshold:
+    """Highest threshold that conformal risk control allows (10.48550/arXiv.2208.02814).
+
+    With L_i(t) = min(error_i, cap) where score_i < t and 0 elsewhere, the threshold is the supremum of the t with
+    (n mean(L(t)) + cap) / (n + 1) <= target. Then the expected L of a further reaction is within the target, given that
+    it is exchangeable with the calibration set. A campaign leaves the reactions it was calibrated on behind, and renews
+    the set from its own audit; the threshold says which set it was.
+
+    Args:
+        calibration: Scores and true errors.
+        rule: Target and cap.
+
+    Returns:
+        The threshold. With fewer than cap / target - 1 reactions no threshold can be shown to keep the target: then it
+        is minus infinity and `fulfilled` is False.
+    """
+    scores = calibration.expected_error_kcal_mol
+    losses = np.minimum(calibration.error_kcal_mol, rule.cap_kcal_mol)
+    steps, group = np.unique(scores, return_inverse=True)
+    risen = np.concatenate([[0.0], np.cumsum(np.bincount(group, weights=losses))])  # losses below each step, then all
+    allowed = risen + rule.cap_kcal_mol <= rule.target_kcal_mol * (scores.size + 1) * (1.0 + 1e-12)
+    fulfilled = bool(allowed[0])
+    below = float(np.append(steps, np.inf)[np.flatnonzero(allowed)[-1]]) if fulfilled else -math.inf
+    return _threshold(below, rule, scores, calibration.source, fulfilled=fulfilled)
+
+
+def threshold_from(calibration: Calibration, rule: Rule) -> Threshold:
+    """The fixed threshold that a rule takes from a calibration set.
+
+    Args:
+        calibration: Scores and true errors; `QuantileRule` looks at the scores alone.
+        rule: What is wanted.
+    """
+    if isinstance(rule, RiskRule):
+        return risk_threshold(calibration, rule)
+    scores = calibration.expected_error_kcal_mol
+    return _threshold(quantile_threshold(scores, rule.share), rule, scores, calibration.source)
+
+
+def threshold_within(scores: ArrayLike, rule: QuantileRule, source: str) -> Threshold:
+    """A threshold that ranks a whole frontier within itself: the share is met, but decisions depend on the company.
+
+    Args:
+        scores: Expected errors of the frontier, shape (n,), kcal/mol.
+        rule: The share.
+        source: What to call the frontier, such as `round 3 itself`.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    return _threshold(quantile_threshold(values, rule.share), rule, values, source)
+
+
+def decide_all(policy: Policy, threshold: Threshold | None, assessments: Sequence[Assessment]) -> list[Decision]:
+    """Decide on reactions by their best candidates.
+
+    Under `triage`, a candidate goes to quantum chemistry when there is none, when a hard check fails, when it has no
+    confidence or none above 0, when it has no score, and when its score is not below the threshold; in this order.
+    The other policies name failed checks too, though these decide nothing there.
+
+    Args:
+        policy: `all` verifies every reaction, `none` takes every candidate as an estimate, `triage` verifies the
+            doubtful ones.
+        threshold: From `threshold_from` or `threshold_within`; None where nothing was calibrated, and `triage` verifies
+            every reaction.
+        assessments: One for each reaction.
+
+    Returns:
+        Decisions with their reasons, one for each reaction, in order.
+    """
+    return [_decide(policy, threshold, assessment) for assessment in assessments]
+
+
+def decide(policy: Policy, best: TSCandidate | None) -> Decision:
+    """Decide on a reaction by its best candidate alone, without score or calibration.
+
+    Args:
+        policy: As in `decide_all`; `triage` verifies every reaction here.
         best: The candidate that its generator ranks first; None where there is none.
     """
+    return _decide(policy, None, Assessment(candidate=best))
+
+
+def _decide(policy: Policy, threshold: Threshold | None, assessment: Assessment) -> Decision:
+    best, score = assessment.candidate, assessment.expected_error_kcal_mol
     if best is None:
-        return Decision(action=Action.REFINE, reasons=("no candidate: the search starts from a band",))
+        return _refine("no candidate: the search starts from a band")
     if policy == "none":
-        return Decision(action=Action.ACCEPT, reasons=("the campaign verifies nothing",))
+        return Decision(action=Action.ACCEPT, reasons=("the campaign verifies nothing", *assessment.faults))
     if policy == "all":
-        return Decision(action=Action.REFINE, reasons=("the campaign verifies everything",))
-    return Decision(action=Action.REFINE, reasons=(f"generator {best.generator} gives no calibrated confidence",))
+        return _refine("the campaign verifies everything", *assessment.faults)
+    if assessment.faults:
+        return _refine(*assessment.faults)
+    if best.confidence is None:
+        return _refine(f"generator {best.generator} gives no calibrated confidence", *assessment.unscored_reasons)
+    if best.confidence == 0.0:
+        return _refine(f"generator {best.generator} gives no chance to its candidate", *assessment.unscored_reasons)
+    if threshold is None:
+        return _refine("no calibration says how far a confidence can be trusted")
+    if score is None or math.isnan(score):
+        return _refine("no expected barrier error is known", *assessment.unscored_reasons)
+    words = f"expected barrier error {score:.2f} kcal/mol"
+    if score < threshold.below_kcal_mol:
+        return Decision(action=Action.ACCEPT, reasons=(f"{words} is below {_limit(threshold)}",))
+    return _refine(f"{words} is not below {_limit(threshold)}")
+
+
+def _refine(*reasons: str) -> Decision:
+    return Decision(action=Action.REFINE, reasons=reasons)
+
+
+def _limit(threshold: Threshold) -> str:
+    return f"the threshold {threshold.below_kcal_mol:.2f} kcal/mol ({threshold.describe()})"
+
+
+def _threshold(
+    below: float, rule: Rule, scores: NDArray[np.float64], source: str, *, fulfilled: bool = True
+) -> Threshold:
+    return Threshold(
+        below_kcal_mol=below,
+        rule=rule,
+        source=source,
+        n_reactions=int(scores.size),
+        share_sent=float(np.mean(~(scores < below))),
+        fulfilled=fulfilled,
+    )
+
+
+def _check_scores(scores: NDArray[np.float64], what: str) -> None:
+    if np.isnan(scores).any():
+        raise InputError(f"{what}: a score is not a number; give infinity for candidates that are always sent")

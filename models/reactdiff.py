@@ -1,0 +1,175 @@
+"""The transition-state generator: from reactant and product to what lies between (after OA-ReactDiff and React-OT).
+
+Reactant and product are exact conditions (10.1038/s42256-025-01010-0); the transition state moves from a bond-aware
+start along a straight path with a little noise, and the network predicts its end (10.48550/arXiv.2507.16521). Object
+awareness (10.1038/s43588-023-00563-7) is by construction: fragments enter by what does not depend on their frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from models.backbone import Backbone, BackboneConfig, DisplacementHead, Features, Others
+from models.frames import aligned, centered
+from models.reaction_batch import ReactionBatch
+
+END_POINT = 0  # role of reactant and product
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathConfig:
+    """The path that is learned.
+
+    Attributes:
+        start_noise_angstrom: Largest standard deviation of the noise on the start in training.
+        path_noise_angstrom: Standard deviation of the noise half-way.
+        rollout_share: Share of training steps whose path ends in the network's own prediction instead of the truth, so
+            that it learns to mend its own errors.
+        short_distance_angstrom: Pairs under this distance in the transition state enter the distance loss.
+        distance_weight: Weight of the distance loss beside the deviation.
+    """
+
+    start_noise_angstrom: float = 0.15
+    path_noise_angstrom: float = 0.05
+    rollout_share: float = 0.5
+    short_distance_angstrom: float = 2.2
+    distance_weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactDiffConfig:
+    """Network and path."""
+
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    path: PathConfig = field(default_factory=PathConfig)
+
+
+def others_of(batch: ReactionBatch) -> Others:
+    """Reactant and product as objects that are read."""
+    device = batch.ends.device
+    return Others(
+        positions=batch.ends,
+        bonded=batch.bonded,
+        together=batch.together,
+        level=batch.ends.new_zeros(len(batch), 2),
+        role=torch.full((2,), END_POINT, device=device),
+    )
+
+
+class ReactDiff(nn.Module):
+    """Predicts the transition state from a geometry on the way to it."""
+
+    def __init__(self, config: ReactDiffConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config.backbone)
+        self.head = DisplacementHead(config.backbone)
+
+    def features(self, batch: ReactionBatch, positions: Tensor, time: Tensor) -> Features:
+        """What the network sees in a geometry, shapes as in `forward`."""
+        return self.backbone(batch.numbers, batch.mask, positions, time, others_of(batch))
+
+    def forward(self, batch: ReactionBatch, positions: Tensor, time: Tensor) -> Tensor:
+        """Predicted transition state, in the frame of the input.
+
+        Args:
+            batch: Reactions.
+            positions: Where each is on its path, centred, shape (batch, n_atoms, 3), Angstrom.
+            time: How far it is, 0 at the start and 1 at the transition state, shape (batch,).
+
+        Returns:
+            Centred positions, shape (batch, n_atoms, 3), Angstrom.
+        """
+        return centered(positions + self.head(self.features(batch, positions, time)), batch.mask)
+
+
+def path_point(start: Tensor, end: Tensor, time: Tensor, noise: Tensor, path_noise: float) -> Tensor:
+    """Point on the straight path with noise that vanishes at both ends."""
+    t = time[:, None, None]
+    return (1.0 - t) * start + t * end + path_noise * 2.0 * (t * (1.0 - t)).sqrt() * noise
+
+
+def noise_like(batch: ReactionBatch, generator: torch.Generator) -> Tensor:
+    """Centred unit noise, shape (batch, n_atoms, 3)."""
+    noise = torch.randn(batch.start.shape, generator=generator, device=generator.device, dtype=batch.start.dtype)
+    return centered(noise.to(batch.start.device), batch.mask)
+
+
+def loss(model: ReactDiff, batch: ReactionBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+    """Training loss: deviation plus error of short distances.
+
+    The deviation is the root-mean-square over atoms after superposing the truth on the prediction, averaged over
+    reactions, so a spectator in another conformation does not drown the rest. Distances under a limit in the true
+    transition state add their mean absolute error (10.48550/arXiv.2507.16521).
+
+    Returns:
+        The loss and its parts, each a scalar in Angstrom.
+    """
+    path = model.config.path
+    size = len(batch)
+    device = generator.device
+    time = torch.rand(size, generator=generator, device=device).to(batch.start)
+    level = torch.rand(size, 1, 1, generator=generator, device=device).to(batch.start) * path.start_noise_angstrom
+    start = batch.start + level * noise_like(batch, generator)
+    end = aligned(batch.ts, start, batch.mask)
+    if torch.rand((), generator=generator, device=device) < path.rollout_share:
+        with torch.no_grad():
+            own = model(batch, start, torch.zeros_like(time))
+        end = aligned(own, start, batch.mask)
+    point = path_point(start, end, time, noise_like(batch, generator), path.path_noise_angstrom)
+    point = centered(point, batch.mask)
+    predicted = model(batch, point, time)
+    return deviation_and_distances(predicted, batch, path)
+
+
+def deviation_and_distances(
+    predicted: Tensor, batch: ReactionBatch, path: PathConfig
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of predicted transition states, shape (batch, n_atoms, 3); returns as `loss`."""
+    with torch.no_grad():
+        truth = aligned(batch.ts, predicted, batch.mask)
+    counts = batch.mask.sum(-1).to(predicted)
+    deviation = ((predicted - truth).square().sum((-1, -2)) / counts + 1e-6).sqrt()
+    true_distances, distances = _distances(batch.ts), _distances(predicted)
+    short = (true_distances < path.short_distance_angstrom) & batch.mask.unsqueeze(-1) & batch.mask.unsqueeze(-2)
+    short = short & ~torch.eye(short.shape[-1], dtype=torch.bool, device=short.device)
+    error = ((distances - true_distances).abs() * short).sum((-1, -2)) / short.sum((-1, -2)).clamp_min(1)
+    parts = {"deviation_angstrom": deviation.mean(), "short_distances_angstrom": error.mean()}
+    return parts["deviation_angstrom"] + path.distance_weight * parts["short_distances_angstrom"], parts
+
+
+def _distances(positions: Tensor) -> Tensor:
+    """All pair distances with a gradient everywhere, shape (batch, n_atoms, n_atoms), Angstrom."""
+    vectors = positions.unsqueeze(1) - positions.unsqueeze(2)
+    return (vectors.square().sum(-1) + 1e-10).sqrt()
+
+
+@torch.no_grad()
+def sample(
+    model: ReactDiff,
+    batch: ReactionBatch,
+    *,
+    n_steps: int,
+    start_noise: Tensor | None = None,
+) -> Tensor:
+    """Walk from the start to the transition state in equal steps of time.
+
+    Args:
+        model: The network.
+        batch: Reactions with their starts.
+        n_steps: Network evaluations.
+        start_noise: Added to the start, shape (batch, n_atoms, 3), Angstrom; None walks deterministically.
+
+    Returns:
+        Transition states, shape (batch, n_atoms, 3), Angstrom, centred.
+    """
+    positions = batch.start if start_noise is None else batch.start + start_noise
+    for step in range(n_steps):
+        time = torch.full((len(batch),), step / n_steps, device=positions.device, dtype=positions.dtype)
+        end = model(batch, positions, time)
+        share = 1.0 / (n_steps - step)
+        positions = centered(positions + share * (end - positions), batch.mask)
+    return positions

@@ -1,0 +1,216 @@
+"""The training loop that all model systems share: resumable at any step, reproducible by seed, chosen on `val`."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models.reaction_batch import ReactionBatch
+
+LossFunction = Callable[[nn.Module, ReactionBatch, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+Validation = Callable[[nn.Module], dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig:
+    """How a model is trained.
+
+    Attributes:
+        steps: Optimiser steps in all; the learning rate falls to zero over them.
+        batch_size: Reactions in a step.
+        learning_rate: Peak of the learning rate.
+        warmup_steps: Steps over which it rises.
+        weight_decay: Decoupled weight decay.
+        gradient_clip: Largest norm of the gradient.
+        average_decay: Decay of the moving average of the weights, which is what ships.
+        validate_every: Steps between validations.
+        checkpoint_every: Steps between checkpoints.
+        seed: Seed of weights, order and noise.
+        precision: `float32`, or `bfloat16` for the matrix products on CUDA.
+        compile: Compile the network's blocks (minutes at the start, then faster).
+    """
+
+    steps: int = 30_000
+    batch_size: int = 16
+    learning_rate: float = 5e-4
+    warmup_steps: int = 500
+    weight_decay: float = 0.0
+    gradient_clip: float = 1.0
+    average_decay: float = 0.999
+    validate_every: int = 1000
+    checkpoint_every: int = 500
+    seed: int = 0
+    precision: str = "float32"
+    compile: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainingState:
+    """Everything that a run needs to go on: model, average, optimiser, step, noise."""
+
+    model: nn.Module
+    average: nn.Module
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    step: int = 0
+    seconds: float = 0.0
+
+
+def training_init(model: nn.Module, config: TrainingConfig, device: torch.device) -> TrainingState:
+    """A fresh state on a device."""
+    model = model.to(device)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=device.type == "cuda"
+    )
+    return TrainingState(
+        model=model,
+        average=copy.deepcopy(model).requires_grad_(requires_grad=False),
+        optimizer=optimizer,
+        generator=torch.Generator(device=device).manual_seed(config.seed),
+    )
+
+
+def learning_rate_at(step: int, config: TrainingConfig) -> float:
+    """Linear rise, then half a cosine down to zero."""
+    if step < config.warmup_steps:
+        return config.learning_rate * (step + 1) / config.warmup_steps
+    share = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))
+
+
+def batches(data: ReactionBatch, config: TrainingConfig, step: int) -> Iterator[ReactionBatch]:
+    """Batches from a step on, each epoch in its own order, reactions of like size together.
+
+    The order depends on seed and epoch alone, so a run that goes on sees what it would have seen.
+    """
+    sizes = data.mask.sum(-1).cpu()
+    per_epoch = max(1, len(data) // config.batch_size)
+    while True:
+        epoch, place = divmod(step, per_epoch)
+        order = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
+        # Random within size plus a little, so that batches are nearly without padding and yet differ.
+        rank = sizes + 1.5 * torch.rand(len(data), generator=order)
+        groups = rank.argsort()[: per_epoch * config.batch_size].reshape(per_epoch, config.batch_size)
+        groups = groups[torch.randperm(per_epoch, generator=order)]
+        for group in groups[place:]:
+            yield data.select(group.to(data.numbers.device))
+            step += 1
+
+
+def training_step(
+    state: TrainingState, batch: ReactionBatch, loss_function: LossFunction, config: TrainingConfig
+) -> dict[str, float]:
+    """One optimiser step; returns the parts of the loss."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate_at(state.step, config)
+    state.model.train()
+    use_half = config.precision == "bfloat16"
+    with torch.autocast(batch.ends.device.type, dtype=torch.bfloat16, enabled=use_half):
+        total, parts = loss_function(state.model, batch, state.generator)
+    state.optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.gradient_clip)
+    if torch.isfinite(norm):  # a batch whose gradient overflows is skipped, not averaged in
+        state.optimizer.step()
+    decay = min(config.average_decay, (1.0 + state.step) / (10.0 + state.step))
+    with torch.no_grad():
+        ours, theirs = list(state.average.parameters()), list(state.model.parameters())
+        torch._foreach_lerp_(ours, theirs, 1.0 - decay)
+    state.step += 1
+    return {name: float(value.detach()) for name, value in parts.items()} if state.step % 50 == 0 else {}
+
+
+def save_checkpoint(path: Path, state: TrainingState) -> None:
+    """Write a checkpoint; a kill while writing leaves the old one."""
+    partial = path.with_suffix(".partial")
+    torch.save(
+        {
+            "model": state.model.state_dict(),
+            "average": state.average.state_dict(),
+            "optimizer": state.optimizer.state_dict(),
+            "generator": state.generator.get_state(),
+            "step": state.step,
+            "seconds": state.seconds,
+        },
+        partial,
+    )
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path, state: TrainingState) -> None:
+    """Go on from a checkpoint."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    state.model.load_state_dict(saved["model"])
+    state.average.load_state_dict(saved["average"])
+    state.optimizer.load_state_dict(saved["optimizer"])
+    state.generator.set_state(saved["generator"])
+    state.step, state.seconds = int(saved["step"]), float(saved["seconds"])
+
+
+def train(
+    state: TrainingState,
+    data: ReactionBatch,
+    loss_function: LossFunction,
+    validate: Validation,
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    max_seconds: float = math.inf,
+    report: Callable[[dict[str, float]], None] = lambda row: None,
+) -> None:
+    """Train until the steps or the seconds are spent; writes `checkpoint.pt` and `curve.csv` into a folder.
+
+    Args:
+        state: Fresh or loaded; changed in place.
+        data: Training reactions with their starts, on the device.
+        loss_function: Loss of a batch.
+        validate: Metrics of the averaged model.
+        config: How to train.
+        folder: Where results go.
+        max_seconds: Wall time after which to stop with a checkpoint.
+        report: Called with each row of the curve.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if config.compile:
+        for block in state.model.backbone.blocks:
+            block.compile(dynamic=True)
+    begun, before = time.monotonic(), state.seconds
+    sums: dict[str, float] = {}
+    count = 0
+    for batch in batches(data, config, state.step):
+        if state.step >= config.steps or time.monotonic() - begun > max_seconds:
+            break
+        parts = training_step(state, batch, loss_function, config)
+        for name, value in parts.items():
+            sums[name] = sums.get(name, 0.0) + value
+        count += bool(parts)
+        state.seconds = before + time.monotonic() - begun
+        if state.step % config.checkpoint_every == 0:
+            save_checkpoint(folder / "checkpoint.pt", state)
+        if state.step % config.validate_every == 0 or state.step == config.steps:
+            state.average.eval()
+            row = {"step": state.step, "seconds": round(state.seconds, 1)}
+            row |= {f"train_{name}": total / max(1, count) for name, total in sums.items()}
+            row |= {f"val_{name}": value for name, value in validate(state.average).items()}
+            _append(folder / "curve.csv", row)
+            report(row)
+            sums, count = {}, 0
+    save_checkpoint(folder / "checkpoint.pt", state)
+
+
+def _append(path: Path, row: dict[str, float]) -> None:
+    """Add a row to a CSV file, with a header when it is new."""
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
