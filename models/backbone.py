@@ -166,9 +166,9 @@ class EquivariantNorm(nn.Module):
             if part.is_scalar:
                 out.append(self.scalar(own))
                 continue
-            own = own.unflatten(-1, (part.mul, part.dim))
-            size = own.square().sum(-1).mean(-1, keepdim=True).add(1e-4).rsqrt().unsqueeze(-1)
-            out.append((own * (size * next(scales).unsqueeze(-1))).flatten(-2))
+            copies = own.unflatten(-1, (part.mul, part.dim))
+            size = copies.square().sum(-1).mean(-1, keepdim=True).add(1e-4).rsqrt().unsqueeze(-1)
+            out.append((copies * (size * next(scales).unsqueeze(-1))).flatten(-2))
         return torch.cat(out, dim=-1)
 
 
@@ -239,7 +239,9 @@ class Block(nn.Module):
         self.gather = o3.Linear(irreps + directed + directions, irreps)
         self.update = AtomUpdate(irreps, config.product_channels)
 
-    def forward(self, features: Features, harmonics: tuple[Tensor, ...], harmonics_of_others: tuple[Tensor, ...]) -> Features:
+    def forward(
+        self, features: Features, harmonics: tuple[Tensor, ...], harmonics_of_others: tuple[Tensor, ...]
+    ) -> Features:
         """New node and pair features; the rest as it was.
 
         Args:
@@ -264,8 +266,8 @@ class Block(nn.Module):
             if part.dim == 1:
                 gathered.append((weight * sent.unsqueeze(1)).sum(2))
                 continue
-            sent = sent.unflatten(-1, (part.mul, part.dim))
-            gathered.append(torch.einsum("bijc,bjcm->bicm", weight, sent).flatten(-2))
+            copies = sent.unflatten(-1, (part.mul, part.dim))
+            gathered.append(torch.einsum("bijc,bjcm->bicm", weight, copies).flatten(-2))
         for weight, harmonic in zip(filters[len(self.parts) :], harmonics, strict=True):
             gathered.append((weight.transpose(-1, -2) @ harmonic).flatten(-2))
         gate = self.hidden_gate(hidden).unsqueeze(1) + self.other_gate(features.pairs_of_others)

@@ -111,5 +111,7 @@ def aligned_by_fragment(mobile: Tensor, target: Tensor, together: Tensor) -> Ten
 
 def rmsd(mobile: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Root-mean-square deviation after `aligned`, Angstrom, shape (...,)."""
-    squares = (aligned(mobile, target, mask) - centered(target, mask) - masked_mean(target, mask) * mask[..., None]) ** 2
+    squares = (
+        aligned(mobile, target, mask) - centered(target, mask) - masked_mean(target, mask) * mask[..., None]
+    ) ** 2
     return (squares.sum((-2, -1)) / mask.to(mobile.dtype).sum(-1).clamp_min(1.0)).sqrt()

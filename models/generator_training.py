@@ -6,23 +6,33 @@ Runs with torch, e3nn, numpy, safetensors and yaml alone: `python -m models.gene
 from __future__ import annotations
 
 import argparse
+import csv
+import datetime as dt
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from chem.errors import InputError
 from models.backbone import BackboneConfig
+from models.checkpoints import hash_of, save_weights
 from models.configuration import read_configuration
 from models.frames import rmsd
 from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig, loss, sample
 from models.reaction_batch import ReactionBatch, collate
 from models.reaction_data import ReactionData, read_reactions
 from models.start import with_start
-from models.training import TrainingConfig, load_checkpoint, train, training_init
+from models.training import TrainingConfig, train, training_init
+from models.training_checkpoint import has_checkpoint, load_checkpoint
 
+KIND = "reactdiff"
+CRITERION = "rmsd_median_angstrom"  # on `val`; the weights that ship are the best by it
+WEIGHTS_FILE = "weights.safetensors"
 PREPARE_BATCH = 500  # reactions whose starts are made at once
 
 
@@ -49,9 +59,8 @@ def fold_of(identifier: str, n_folds: int) -> int:
 def prepared(data: ReactionData, index: list[int]) -> ReactionBatch:
     """Some reactions as one padded batch with starts."""
     size = max(len(data.reactions[i].numbers) for i in index)
-    parts = []
-    for first in range(0, len(index), PREPARE_BATCH):
-        parts.append(with_start(collate([data.reactions[i] for i in index[first : first + PREPARE_BATCH]], size)))
+    groups = [index[first : first + PREPARE_BATCH] for first in range(0, len(index), PREPARE_BATCH)]
+    parts = [with_start(collate([data.reactions[i] for i in group], size)) for group in groups]
     return ReactionBatch.stack(parts)
 
 
@@ -80,18 +89,62 @@ def validate(model: ReactDiff, batch: ReactionBatch, n_steps: int) -> dict[str, 
     }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Train from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="reactions: .npz, .h5 (Transition1x) or RDB7's folder")
-    parser.add_argument("--config", type=Path, required=True, help="configs/model/*.yaml")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint.pt and curve.csv")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--max-seconds", type=float, default=math.inf, help="stop with a checkpoint after this long")
-    parser.add_argument("--fold", default="", help="k/K: leave out fold k of K, for training a confidence")
-    parser.add_argument("--validate-on", type=int, default=300, help="reactions of the validation split to use")
-    given = parser.parse_args(arguments)
+@dataclass(slots=True, kw_only=True)
+class BestWeights:
+    """Keeps the averaged weights of the best validation so far in a folder.
+
+    Attributes:
+        folder: Gets `weights.safetensors`.
+        config: Stored in the file.
+        facts: Stored in its card: data, split, command, seed.
+        best_angstrom: Smallest median RMSD on the validation split so far.
+    """
+
+    folder: Path
+    config: ReactDiffConfig
+    facts: dict[str, Any]
+    best_angstrom: float = math.inf
+
+    def __post_init__(self) -> None:
+        """Go on from the curve that an earlier run left."""
+        curve = self.folder / "curve.csv"
+        if curve.exists() and (self.folder / WEIGHTS_FILE).exists():
+            with curve.open(newline="") as file:
+                values = [float(row[f"val_{CRITERION}"]) for row in csv.DictReader(file)]
+            self.best_angstrom = min([*values, math.inf])
+
+    def offer(self, model: ReactDiff, row: dict[str, float]) -> None:
+        """Write the weights if this row of the curve is the best."""
+        if row[f"val_{CRITERION}"] >= self.best_angstrom:
+            return
+        self.best_angstrom = row[f"val_{CRITERION}"]
+        today = dt.datetime.now(tz=dt.UTC).date().isoformat()
+        card = {**self.facts, "date": today, "torch": torch.__version__, "curve": row}
+        save_weights(self.folder / WEIGHTS_FILE, model, KIND, self.config, card)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `main`."""
+    made = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    made.add_argument("--data", type=Path, required=True, help="reactions: .npz, .h5 (Transition1x) or RDB7's folder")
+    made.add_argument("--config", type=Path, required=True, help="configs/model/*.yaml")
+    made.add_argument("--out", type=Path, required=True, help="folder for checkpoint/, curve.csv and weights")
+    made.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    made.add_argument("--max-seconds", type=float, default=math.inf, help="stop with a checkpoint after this long")
+    made.add_argument("--fold", default="", help="k/K: leave out fold k of K, for training a confidence")
+    made.add_argument("--validate-on", type=int, default=300, help="reactions of the validation split to use")
+    return made
+
+
+def main(arguments: list[str] | None = None, report: Callable[[dict[str, float]], None] | None = None) -> None:
+    """Train from the command line.
+
+    Args:
+        arguments: As on the command line; None takes those of the process.
+        report: Called with each row of the curve; None prints it as JSON.
+    """
+    given = parser().parse_args(arguments)
     config = read_configuration(GeneratorTrainingConfig, given.config)
     device = torch.device(given.device)
     data = read_reactions(given.data)
@@ -100,14 +153,41 @@ def main(arguments: list[str] | None = None) -> None:
         left_out, n_folds = (int(part) for part in given.fold.split("/"))
         chosen = [i for i in chosen if fold_of(data.identifiers[i], n_folds) != left_out]
     held_out = [i for i, split in enumerate(data.splits) if split == "val"][: given.validate_on]
+    if not chosen or not held_out:
+        raise InputError(f"{given.data} has {len(chosen)} train and {len(held_out)} val reactions; both are needed")
     torch.manual_seed(config.training.seed)
     model = ReactDiff(config.model)
     state = training_init(model, config.training, device)
-    checkpoint = given.out / "checkpoint.pt"
-    if given.resume and checkpoint.exists():
+    checkpoint = given.out / "checkpoint"
+    if given.resume and has_checkpoint(checkpoint):
         load_checkpoint(checkpoint, state)
+    elif (given.out / "curve.csv").exists():
+        raise InputError(f"{given.out} holds another run; go on with --resume, or give an empty folder")
     train_batch, val_batch = prepared(data, chosen).to(device), prepared(data, held_out).to(device)
-    print(f"{len(chosen)} reactions, {sum(p.numel() for p in model.parameters())} parameters, step {state.step}", flush=True)
+    best = BestWeights(
+        folder=given.out,
+        config=config.model,
+        facts={
+            "data": given.data.name,
+            "data_sha256": hash_of(given.data) if given.data.is_file() else "",
+            "n_train": len(chosen),
+            "n_val": len(held_out),
+            "fold_left_out": given.fold,
+            "command": f"cairn train generator --data {given.data.name} --config {given.config.name}"
+            + (f" --fold {given.fold}" if given.fold else ""),
+            "seed": config.training.seed,
+            "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "sampling_steps": config.sampling_steps,
+        },
+    )
+
+    def note(row: dict[str, float]) -> None:
+        best.offer(state.average, row)
+        if report is None:
+            print(json.dumps(row), flush=True)
+        else:
+            report(row)
+
     train(
         state,
         train_batch,
@@ -116,7 +196,7 @@ def main(arguments: list[str] | None = None) -> None:
         config.training,
         given.out,
         max_seconds=given.max_seconds,
-        report=lambda row: print(json.dumps(row), flush=True),
+        report=note,
     )
 
 

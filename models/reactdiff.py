@@ -13,6 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from models.backbone import Backbone, BackboneConfig, DisplacementHead, Features, Others
+from models.diffusion.losses import root_mean_square
+from models.diffusion.noise import NoiseSource, centered_noise
+from models.diffusion.processes import StraightPath
+from models.diffusion.samplers import straight_path_steps
 from models.frames import aligned, centered
 from models.reaction_batch import ReactionBatch
 
@@ -37,6 +41,11 @@ class PathConfig:
     rollout_share: float = 0.5
     short_distance_angstrom: float = 2.2
     distance_weight: float = 1.0
+
+    @property
+    def process(self) -> StraightPath:
+        """The path as a process; its noise is widest half-way."""
+        return StraightPath(path_noise=2.0 * self.path_noise_angstrom)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +95,6 @@ class ReactDiff(nn.Module):
         return centered(positions + self.head(self.features(batch, positions, time)), batch.mask)
 
 
-def path_point(start: Tensor, end: Tensor, time: Tensor, noise: Tensor, path_noise: float) -> Tensor:
-    """Point on the straight path with noise that vanishes at both ends."""
-    t = time[:, None, None]
-    return (1.0 - t) * start + t * end + path_noise * 2.0 * (t * (1.0 - t)).sqrt() * noise
-
-
-def noise_like(batch: ReactionBatch, generator: torch.Generator) -> Tensor:
-    """Centred unit noise, shape (batch, n_atoms, 3)."""
-    noise = torch.randn(batch.start.shape, generator=generator, device=generator.device, dtype=batch.start.dtype)
-    return centered(noise.to(batch.start.device), batch.mask)
-
-
 def loss(model: ReactDiff, batch: ReactionBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
     """Training loss: deviation plus error of short distances.
 
@@ -113,14 +110,14 @@ def loss(model: ReactDiff, batch: ReactionBatch, generator: torch.Generator) -> 
     device = generator.device
     time = torch.rand(size, generator=generator, device=device).to(batch.start)
     level = torch.rand(size, 1, 1, generator=generator, device=device).to(batch.start) * path.start_noise_angstrom
-    start = batch.start + level * noise_like(batch, generator)
+    start = batch.start + level * centered_noise(batch.mask, generator, dtype=batch.start.dtype)
     end = aligned(batch.ts, start, batch.mask)
     if torch.rand((), generator=generator, device=device) < path.rollout_share:
         with torch.no_grad():
             own = model(batch, start, torch.zeros_like(time))
         end = aligned(own, start, batch.mask)
-    point = path_point(start, end, time, noise_like(batch, generator), path.path_noise_angstrom)
-    point = centered(point, batch.mask)
+    noise = centered_noise(batch.mask, generator, dtype=batch.start.dtype)
+    point = centered(path.process.point(start, end, noise, time), batch.mask)
     predicted = model(batch, point, time)
     return deviation_and_distances(predicted, batch, path)
 
@@ -131,8 +128,7 @@ def deviation_and_distances(
     """The loss of predicted transition states, shape (batch, n_atoms, 3); returns as `loss`."""
     with torch.no_grad():
         truth = aligned(batch.ts, predicted, batch.mask)
-    counts = batch.mask.sum(-1).to(predicted)
-    deviation = ((predicted - truth).square().sum((-1, -2)) / counts + 1e-6).sqrt()
+    deviation = root_mean_square(predicted, truth, batch.mask, epsilon=1e-6)
     true_distances, distances = _distances(batch.ts), _distances(predicted)
     short = (true_distances < path.short_distance_angstrom) & batch.mask.unsqueeze(-1) & batch.mask.unsqueeze(-2)
     short = short & ~torch.eye(short.shape[-1], dtype=torch.bool, device=short.device)
@@ -149,11 +145,7 @@ def _distances(positions: Tensor) -> Tensor:
 
 @torch.no_grad()
 def sample(
-    model: ReactDiff,
-    batch: ReactionBatch,
-    *,
-    n_steps: int,
-    start_noise: Tensor | None = None,
+    model: ReactDiff, batch: ReactionBatch, *, n_steps: int, noise: NoiseSource | None = None, start_noise: float = 0.0
 ) -> Tensor:
     """Walk from the start to the transition state in equal steps of time.
 
@@ -161,15 +153,14 @@ def sample(
         model: The network.
         batch: Reactions with their starts.
         n_steps: Network evaluations.
-        start_noise: Added to the start, shape (batch, n_atoms, 3), Angstrom; None walks deterministically.
+        noise: Source of centred unit noise, shape (batch, n_atoms, 3); None walks deterministically.
+        start_noise: Standard deviation of the noise on the start, Angstrom.
 
     Returns:
         Transition states, shape (batch, n_atoms, 3), Angstrom, centred.
     """
-    positions = batch.start if start_noise is None else batch.start + start_noise
-    for step in range(n_steps):
-        time = torch.full((len(batch),), step / n_steps, device=positions.device, dtype=positions.dtype)
-        end = model(batch, positions, time)
-        share = 1.0 / (n_steps - step)
-        positions = centered(positions + share * (end - positions), batch.mask)
-    return positions
+    path = StraightPath() if noise is None else model.config.path.process
+    start = batch.start if noise is None else batch.start + start_noise * noise()
+    return straight_path_steps(
+        path, lambda points, times: model(batch, points, times), start, batch.mask, n_steps, noise
+    )

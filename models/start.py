@@ -76,9 +76,7 @@ def fit_distances(start: Tensor, wanted: Tensor, weights: Tensor, mask: Tensor, 
 def with_start(batch: ReactionBatch) -> ReactionBatch:
     """The same reactions with their start geometries, made in double precision."""
     pieces = [
-        put_together(
-            numbers[mask].numpy(), ends[:, mask].double().numpy(), together[:, mask][:, :, mask].numpy()
-        )
+        put_together(numbers[mask].numpy(), ends[:, mask].double().numpy(), together[:, mask][:, :, mask].numpy())
         for numbers, mask, ends, together in zip(
             batch.numbers.cpu(), batch.mask.cpu(), batch.ends.cpu(), batch.together.cpu(), strict=True
         )
@@ -116,9 +114,7 @@ def put_together(numbers: NDArray[np.int64], ends: Array, together: NDArray[np.b
     Returns:
         Both ends in one frame, shape (2, n_atoms, 3), Angstrom.
     """
-    pieces = [
-        (side, np.flatnonzero(row)) for side in (0, 1) for row in np.unique(together[side], axis=0) if row.any()
-    ]
+    pieces = [(side, np.flatnonzero(row)) for side in (0, 1) for row in np.unique(together[side], axis=0) if row.any()]
 
     def rank(piece: tuple[int, NDArray[np.int64]]) -> tuple[float, ...]:
         side, atoms = piece

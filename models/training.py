@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models.reaction_batch import ReactionBatch
+from models.training_checkpoint import save_checkpoint
 
 LossFunction = Callable[[nn.Module, ReactionBatch, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
 Validation = Callable[[nn.Module], dict[str, float]]
@@ -128,33 +129,6 @@ def training_step(
     return {name: float(value.detach()) for name, value in parts.items()} if state.step % 50 == 0 else {}
 
 
-def save_checkpoint(path: Path, state: TrainingState) -> None:
-    """Write a checkpoint; a kill while writing leaves the old one."""
-    partial = path.with_suffix(".partial")
-    torch.save(
-        {
-            "model": state.model.state_dict(),
-            "average": state.average.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "generator": state.generator.get_state(),
-            "step": state.step,
-            "seconds": state.seconds,
-        },
-        partial,
-    )
-    partial.replace(path)
-
-
-def load_checkpoint(path: Path, state: TrainingState) -> None:
-    """Go on from a checkpoint."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    state.model.load_state_dict(saved["model"])
-    state.average.load_state_dict(saved["average"])
-    state.optimizer.load_state_dict(saved["optimizer"])
-    state.generator.set_state(saved["generator"])
-    state.step, state.seconds = int(saved["step"]), float(saved["seconds"])
-
-
 def train(
     state: TrainingState,
     data: ReactionBatch,
@@ -164,9 +138,9 @@ def train(
     folder: Path,
     *,
     max_seconds: float = math.inf,
-    report: Callable[[dict[str, float]], None] = lambda row: None,
+    report: Callable[[dict[str, float]], None] = print,
 ) -> None:
-    """Train until the steps or the seconds are spent; writes `checkpoint.pt` and `curve.csv` into a folder.
+    """Train until the steps or the seconds are spent; writes `checkpoint/` and `curve.csv` into a folder.
 
     Args:
         state: Fresh or loaded; changed in place.
@@ -194,7 +168,7 @@ def train(
         count += bool(parts)
         state.seconds = before + time.monotonic() - begun
         if state.step % config.checkpoint_every == 0:
-            save_checkpoint(folder / "checkpoint.pt", state)
+            save_checkpoint(folder / "checkpoint", state)
         if state.step % config.validate_every == 0 or state.step == config.steps:
             state.average.eval()
             row = {"step": state.step, "seconds": round(state.seconds, 1)}
@@ -203,7 +177,7 @@ def train(
             _append(folder / "curve.csv", row)
             report(row)
             sums, count = {}, 0
-    save_checkpoint(folder / "checkpoint.pt", state)
+    save_checkpoint(folder / "checkpoint", state)
 
 
 def _append(path: Path, row: dict[str, float]) -> None:
