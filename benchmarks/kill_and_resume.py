@@ -31,7 +31,8 @@ def query(database: Path, statement: str) -> list[tuple]:
 
 
 def command(smiles: str, database: Path) -> list[str]:
-    return [sys.executable, "-m", "cli.main", "explore", smiles, "--db", f"sqlite:///{database}", "--json"]
+    given = ["--db", f"sqlite:///{database}", "--json", "--generator", "classical", "--verify", "all"]
+    return [sys.executable, "-m", "cli.main", "explore", smiles, *given]
 
 
 def finished(database: Path) -> dict[int, tuple]:

@@ -243,7 +243,14 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A triage decision with its reasons."""
+    """A triage decision with its reasons.
+
+    Attributes:
+        action: What is done.
+        reasons: Why, in sentences.
+        score_kcal_mol: Expected barrier error that was held against a threshold; None where something else decided.
+    """
 
     action: Action
     reasons: tuple[str, ...]
+    score_kcal_mol: float | None = None

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from ase import Atoms
 
 from chem.errors import CalculationError, InputError
 from chem.potential import GradientCounter, attach
@@ -79,6 +81,21 @@ def find_saddle(
         raise CalculationError("numerical", f"the optimiser broke down ({type(error).__name__}: {error})") from error
 
 
+def saddle_optimiser(atoms: Atoms, *, internal: bool) -> Any:
+    """Sella on atoms with a calculator, as every search here runs it; an ASE optimiser."""
+    from sella import Sella  # noqa: PLC0415 - brings jax, which takes two seconds
+
+    return Sella(
+        atoms,
+        order=1,
+        internal=internal,
+        allow_fragments=internal,
+        exact_geodesic=False,  # the exact one costs a third more time for the same steps
+        gamma=EIGENSOLVER_RESIDUAL,
+        logfile=None,
+    )
+
+
 def _search(
     guess: Geometry,
     level: LevelOfTheory,
@@ -89,22 +106,11 @@ def _search(
     internal: bool,
     note: str = "",
 ) -> SaddlePoint:
-    from sella import Sella  # noqa: PLC0415 - brings jax, which takes two seconds
-
     atoms = attach(guess, level, counter)
     coordinates = "internal" if internal else "cartesian"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Sella warns of every coordinate that it replaces
-        search = Sella(
-            atoms,
-            order=1,
-            internal=internal,
-            allow_fragments=internal,
-            exact_geodesic=False,  # the exact one costs a third more time for the same steps
-            gamma=EIGENSOLVER_RESIDUAL,
-            logfile=None,
-        )
-        converged = bool(search.run(fmax=fmax, steps=max_steps))
+        converged = bool(saddle_optimiser(atoms, internal=internal).run(fmax=fmax, steps=max_steps))
     if not converged:
         largest = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
         raise CalculationError(

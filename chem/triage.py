@@ -131,23 +131,6 @@ class Threshold:
         return words if self.fulfilled else f"{words}; too few reactions for any threshold, so everything is sent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Assessment:
-    """What is known of the best candidate of one reaction before any quantum chemistry.
-
-    Attributes:
-        candidate: The candidate that ranks first; None where there is none.
-        expected_error_kcal_mol: Its score, kcal/mol; None where it has none.
-        faults: What `chem.hard_checks.hard_checks` says of it.
-        unscored_reasons: Why it has no confidence, such as an element that the model does not know.
-    """
-
-    candidate: TSCandidate | None
-    expected_error_kcal_mol: float | None = None
-    faults: tuple[str, ...] = ()
-    unscored_reasons: tuple[str, ...] = ()
-
-
 def quantile_threshold(scores: ArrayLike, share: float) -> float:
     """Score from which on a share of the reactions is sent, kcal/mol.
 
@@ -229,7 +212,12 @@ def threshold_within(scores: ArrayLike, rule: QuantileRule, source: str) -> Thre
     return _threshold(quantile_threshold(values, rule.share), rule, values, source)
 
 
-def decide_all(policy: Policy, threshold: Threshold | None, assessments: Sequence[Assessment]) -> list[Decision]:
+def decide_all(
+    policy: Policy,
+    threshold: Threshold | None,
+    candidates: Sequence[TSCandidate | None],
+    faults: Sequence[tuple[str, ...]],
+) -> list[Decision]:
     """Decide on reactions by their best candidates.
 
     Under `triage`, a candidate goes to quantum chemistry when there is none, when a hard check fails, when it has no
@@ -241,46 +229,41 @@ def decide_all(policy: Policy, threshold: Threshold | None, assessments: Sequenc
             doubtful ones.
         threshold: From `threshold_from` or `threshold_within`; None where nothing was calibrated, and `triage` verifies
             every reaction.
-        assessments: One for each reaction.
+        candidates: The one that ranks first of each reaction; None where there is none.
+        faults: What `chem.hard_checks.hard_checks` says of each.
 
     Returns:
         Decisions with their reasons, one for each reaction, in order.
     """
-    return [_decide(policy, threshold, assessment) for assessment in assessments]
+    return [_decide(policy, threshold, *each) for each in zip(candidates, faults, strict=True)]
 
 
-def decide(policy: Policy, best: TSCandidate | None) -> Decision:
-    """Decide on a reaction by its best candidate alone, without score or calibration.
-
-    Args:
-        policy: As in `decide_all`; `triage` verifies every reaction here.
-        best: The candidate that its generator ranks first; None where there is none.
-    """
-    return _decide(policy, None, Assessment(candidate=best))
-
-
-def _decide(policy: Policy, threshold: Threshold | None, assessment: Assessment) -> Decision:
-    best, score = assessment.candidate, assessment.expected_error_kcal_mol
+def _decide(policy: Policy, threshold: Threshold | None, best: TSCandidate | None, faults: tuple[str, ...]) -> Decision:
     if best is None:
         return _refine("no candidate: the search starts from a band")
     if policy == "none":
-        return Decision(action=Action.ACCEPT, reasons=("the campaign verifies nothing", *assessment.faults))
+        return Decision(action=Action.ACCEPT, reasons=("the campaign verifies nothing", *faults))
     if policy == "all":
-        return _refine("the campaign verifies everything", *assessment.faults)
-    if assessment.faults:
-        return _refine(*assessment.faults)
+        return _refine("the campaign verifies everything", *faults)
+    if faults:
+        return _refine(*faults)
     if best.confidence is None:
-        return _refine(f"generator {best.generator} gives no calibrated confidence", *assessment.unscored_reasons)
+        return _refine(f"generator {best.generator} gives no calibrated confidence", *best.unscored_reasons)
     if best.confidence == 0.0:
-        return _refine(f"generator {best.generator} gives no chance to its candidate", *assessment.unscored_reasons)
+        return _refine(f"generator {best.generator} gives no chance to its candidate", *best.unscored_reasons)
     if threshold is None:
         return _refine("no calibration says how far a confidence can be trusted")
+    score = best.expected_error_kcal_mol
     if score is None or math.isnan(score):
-        return _refine("no expected barrier error is known", *assessment.unscored_reasons)
+        return _refine("no expected barrier error is known", *best.unscored_reasons)
     words = f"expected barrier error {score:.2f} kcal/mol"
-    if score < threshold.below_kcal_mol:
-        return Decision(action=Action.ACCEPT, reasons=(f"{words} is below {_limit(threshold)}",))
-    return _refine(f"{words} is not below {_limit(threshold)}")
+    accepted = score < threshold.below_kcal_mol
+    relation = "is below" if accepted else "is not below"
+    return Decision(
+        action=Action.ACCEPT if accepted else Action.REFINE,
+        reasons=(f"{words} {relation} {_limit(threshold)}",),
+        score_kcal_mol=score,
+    )
 
 
 def _refine(*reasons: str) -> Decision:

@@ -150,7 +150,10 @@ class TSCandidate:
         reaction_key: Reaction it is meant for; empty when a bare pair of geometries was given.
         checkpoint_hash: Hash of the model's weights; empty for classical generators.
         seed: Seed of the random generator.
+        sample: Which of the candidates drawn with that seed; 0 is the deterministic one.
         confidence: Calibrated probability of being right, in [0, 1]; None when not scored.
+        expected_error_kcal_mol: Expected absolute error of its barrier; None when not scored.
+        unscored_reasons: Why a confidence of zero says that nothing is known, such as an element never seen.
     """
 
     geometry: Geometry
@@ -158,7 +161,10 @@ class TSCandidate:
     reaction_key: str = ""
     checkpoint_hash: str = ""
     seed: int = 0
+    sample: int = 0
     confidence: float | None = None
+    expected_error_kcal_mol: float | None = None
+    unscored_reasons: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Confidence is a probability."""

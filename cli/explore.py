@@ -45,6 +45,9 @@ def explore_command(
         typer.Option("--max-pairs", min=0, help="Pairs of reached species to react with each other, a round."),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes, one thread each.")] = None,
+    generator: Annotated[
+        str | None, typer.Option(help="reactdiff: the trained network; classical: interpolated distances, no training.")
+    ] = None,
     verify: Annotated[
         str | None, typer.Option(help="all: verify every reaction; triage: the doubtful ones; none: estimates only.")
     ] = None,
@@ -74,6 +77,7 @@ def explore_command(
         "database": database,
         "max_barrier_kcal_mol": max_barrier,
         "maximum_pairs": max_pairs,
+        "generator": generator,
         "verify": verify,
         "report": report,
         "workers": {"n_workers": workers} if workers is not None else None,

@@ -14,7 +14,7 @@ from report.html import write_report
 from report.summary import summary_table
 
 if TYPE_CHECKING:
-    from report.content import ReportContent
+    from report.content import ReportContent, TriageEntry
     from tasks.settings import ExploreSettings
 
 
@@ -68,7 +68,9 @@ def summary_record(content: ReportContent, settings: ExploreSettings, campaign: 
         "reactions_by_state": {state.value: counts[state] for state in State},
         "found_unintended": content.found_unintended,
         "gradient_calls": content.costs.gradient_calls,
+        "gradient_calls_by_stage": {cost.stage: cost.gradient_calls for cost in content.costs.by_stage},
         "calculation_seconds": content.costs.wall_seconds,
+        "triage": triage_record(content.triage),
         "failures": [
             {"stage": group.stage, "kind": group.kind, "count": len(group.reactions)}
             for group in content.failure_groups
@@ -83,4 +85,22 @@ def summary_record(content: ReportContent, settings: ExploreSettings, campaign: 
             }
             for reaction in content.lowest[:10]
         ],
+    }
+
+
+def triage_record(triage: TriageEntry) -> dict[str, Any]:
+    """What triage did and what its audit found, as plain JSON values; shares are of the reactions that it saw."""
+    return {
+        "accepted": triage.accepted,
+        "dispatched": triage.dispatched,
+        "share_accepted": triage.share(triage.accepted),
+        "share_dispatched": triage.share(triage.dispatched),
+        "audited": triage.audited,
+        "share_audited": triage.share(triage.audited),
+        "audits_finished": triage.audits_finished,
+        "audits_verified": triage.audits_verified,
+        "wrong_saddles": triage.wrong_saddles,
+        "not_verified": triage.not_verified,
+        "audit_mean_error_kcal_mol": triage.mean_error_kcal_mol,
+        "audit_largest_error_kcal_mol": triage.largest_error_kcal_mol,
     }

@@ -27,6 +27,7 @@ _STAGES = (
     ("estimate", "estimates"),
     ("search", "searches"),
 )
+_DECISIONS = {"accept": "reactions believed", "refine": "sent to the search"}
 
 
 @dataclass(slots=True)
@@ -132,6 +133,9 @@ class _View:
             table.add_row("starting", "", "Prefect's local server and the worker processes", "")
         else:
             table.add_row("network", "", f"{species.total} species reached, {reactions.total} reactions", "")
+        if decided := {state: count for state, count in reactions.counts.items() if state != "undecided"}:
+            states = ", ".join(f"{count} {_DECISIONS.get(state, state)}" for state, count in sorted(decided.items()))
+            table.add_row("triage", "", f"{self.tallies['candidate'].total} guesses: {states}", "")
         for name, label in _STAGES:
             tally = self.tallies[name]
             if not tally.total:

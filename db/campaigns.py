@@ -1,4 +1,4 @@
-"""Writes and reads of what belongs to a campaign: members, rounds, expansions, triage decisions, audits.
+"""Writes and reads of what belongs to a campaign: members, rounds, expansions, triage decisions.
 
 Every write is idempotent and runs in the caller's transaction; a campaign is named by its name.
 """
@@ -6,7 +6,6 @@ Every write is idempotent and runs in the caller's transaction; a campaign is na
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
@@ -20,7 +19,6 @@ from db.convert import plain_json, settings_hash, to_species
 from db.statements import ids_by, insert_new, upsert
 from db.store import stored_ids
 from db.tables import (
-    AuditRow,
     CalculationRow,
     CampaignRow,
     ReactionMembershipRow,
@@ -29,21 +27,6 @@ from db.tables import (
     SpeciesRow,
     TransitionStateRow,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """An accepted reaction that is to be verified all the same.
-
-    Attributes:
-        reaction_key: Which reaction.
-        confidence: What the generator said of it.
-        estimated_forward_ev: Its barrier before verification, eV.
-    """
-
-    reaction_key: str
-    confidence: float | None = None
-    estimated_forward_ev: float | None = None
 
 
 def add_campaign(session: Session, *, name: str, settings: Mapping[str, Any], seed: int, rules_hash: str) -> int:
@@ -240,16 +223,23 @@ def record_decisions(session: Session, campaign: str, decisions: Mapping[str, De
             "round": round_number,
             "action": decision.action.value,
             "reasons": list(decision.reasons),
+            "score_kcal_mol": decision.score_kcal_mol,
         }
         for key, decision in decisions.items()
     ]
-    upsert(session, ReactionMembershipRow, rows, unique=["campaign_id", "reaction_id"], update=["action", "reasons"])
+    changed = ["action", "reasons", "score_kcal_mol"]
+    upsert(session, ReactionMembershipRow, rows, unique=["campaign_id", "reaction_id"], update=changed)
 
 
 def load_decisions(session: Session, campaign: str) -> dict[str, Decision]:
     """What triage decided, by reaction key; reactions that it did not see yet are left out."""
     statement = (
-        select(ReactionRow.key, ReactionMembershipRow.action, ReactionMembershipRow.reasons)
+        select(
+            ReactionRow.key,
+            ReactionMembershipRow.action,
+            ReactionMembershipRow.reasons,
+            ReactionMembershipRow.score_kcal_mol,
+        )
         .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == ReactionRow.id)
         .where(
             ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
@@ -258,51 +248,9 @@ def load_decisions(session: Session, campaign: str) -> dict[str, Decision]:
         .order_by(ReactionRow.key)
     )
     return {
-        key: Decision(action=Action(action), reasons=tuple(reasons or ()))
-        for key, action, reasons in session.execute(statement)
+        key: Decision(action=Action(action), reasons=tuple(reasons or ()), score_kcal_mol=score)
+        for key, action, reasons, score in session.execute(statement)
     }
-
-
-def add_audits(session: Session, campaign: str, audits: Iterable[Audit], *, round_number: int) -> int:
-    """Note which accepted reactions are verified all the same.
-
-    Returns:
-        How many were new.
-
-    Raises:
-        ValueError: A reaction is not stored.
-    """
-    entries = list(audits)
-    number, ids = campaign_id(session, campaign), stored_ids(session, [entry.reaction_key for entry in entries])
-    rows = [
-        {
-            "campaign_id": number,
-            "reaction_id": ids[entry.reaction_key],
-            "round": round_number,
-            "confidence": entry.confidence,
-            "estimated_forward_ev": entry.estimated_forward_ev,
-        }
-        for entry in entries
-    ]
-    return len(insert_new(session, AuditRow, rows, unique=["campaign_id", "reaction_id"]))
-
-
-def finish_audit(session: Session, campaign: str, reaction_key: str, *, verified_forward_ev: float) -> None:
-    """Store the verified barrier (eV) of an audited reaction.
-
-    Raises:
-        ValueError: The reaction is not stored or not audited.
-    """
-    reaction_id = stored_ids(session, [reaction_key])[reaction_key]
-    row = session.scalar(
-        select(AuditRow).where(
-            AuditRow.campaign_id == campaign_id(session, campaign), AuditRow.reaction_id == reaction_id
-        )
-    )
-    if row is None:
-        raise ValueError(f"reaction {reaction_key} is not audited in campaign {campaign!r}; call add_audits first")
-    row.verified_forward_ev = verified_forward_ev
-    row.verified_at = utc_now()
 
 
 def _species_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:

@@ -105,7 +105,10 @@ def load_candidates(
                 reaction_key=key,
                 checkpoint_hash=row.checkpoint_hash,
                 seed=row.seed,
+                sample=row.sample,
                 confidence=row.confidence,
+                expected_error_kcal_mol=row.expected_error_kcal_mol,
+                unscored_reasons=tuple(row.unscored_reasons or ()),
             )
         )
     return dict(result)

@@ -18,6 +18,7 @@ from db.load import load_geometries
 from db.statements import select_in
 from db.tables import (
     AttemptRow,
+    CalculationKind,
     CalculationRow,
     LevelRow,
     ReactionMembershipRow,
@@ -134,7 +135,8 @@ class TransitionStateRecord:
     Attributes:
         id: Row id.
         reaction_key: Reaction that it really belongs to; None where that is unknown.
-        searched_reaction_key: Reaction whose search found it, and whose atom order it has; None for an estimate.
+        searched_reaction_key: Reaction for which it was searched or estimated, and whose atom order it has; None where
+            no calculation stands behind it.
         transition_state: Itself, with geometries, ends in the direction of its reaction, energies and verdict.
         start: Start of the attempt that found it.
         outcome: Outcome of that attempt.
@@ -228,7 +230,7 @@ def transition_states_found_by(session: Session, reaction_key: str) -> list[Tran
     statement = (
         select(TransitionStateRow.id)
         .join(CalculationRow, CalculationRow.id == TransitionStateRow.calculation_id)
-        .where(CalculationRow.subject_key == reaction_key)
+        .where(CalculationRow.subject_key == reaction_key, CalculationRow.kind == CalculationKind.SEARCH.value)
         .order_by(TransitionStateRow.id)
     )
     return transition_states(session, list(session.scalars(statement)))

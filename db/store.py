@@ -148,7 +148,10 @@ def add_candidates(
             "generator": one.generator,
             "checkpoint_hash": one.checkpoint_hash,
             "seed": one.seed,
+            "sample": one.sample,
             "confidence": one.confidence,
+            "expected_error_kcal_mol": one.expected_error_kcal_mol,
+            "unscored_reasons": list(one.unscored_reasons) or None,
             "geometry_id": geometry_ids[geometry_hash(one.geometry)],
         }
         for key, group in candidates.items()

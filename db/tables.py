@@ -1,5 +1,7 @@
 """The tables. Energies are in eV, frequencies in cm-1, positions in Angstrom, times in seconds, timestamps in UTC.
 
+Scores of triage are in kcal/mol, exactly as they were compared with its threshold.
+
 Every table has a surrogate `id` and, as a unique constraint, the natural key on which writes are idempotent.
 """
 
@@ -133,7 +135,10 @@ class CandidateRow(Base):
     generator: Mapped[str]
     checkpoint_hash: Mapped[str]
     seed: Mapped[int] = mapped_column(BigInteger)
+    sample: Mapped[int] = mapped_column(default=0, server_default="0")
     confidence: Mapped[float | None]
+    expected_error_kcal_mol: Mapped[float | None]
+    unscored_reasons: Mapped[list[Any] | None]
     geometry_id: Mapped[int] = mapped_column(ForeignKey("geometry.id"))
     created_at: Mapped[Moment]
 
@@ -222,7 +227,7 @@ class TransitionStateRow(Base):
     """A saddle point, filed under the reaction that it really belongs to (NULL where that is unknown).
 
     The two ends are in the direction of that reaction's row. Atoms are in the order of the reaction for which it was
-    searched: the one of `calculation_id`, or the filed one where no search stands behind it.
+    searched or estimated: the one of `calculation_id`, or the filed one where no calculation stands behind it.
     """
 
     __tablename__ = "transition_state"
@@ -230,7 +235,7 @@ class TransitionStateRow(Base):
         CheckConstraint("verdict IN ('passed', 'failed', 'could_not_check', 'estimated')", name="verdict"),
     )
     id: Mapped[Identifier]
-    key: Mapped[str] = mapped_column(unique=True)  # the search and attempt that found it, or a digest of the estimate
+    key: Mapped[str] = mapped_column(unique=True)  # the search and attempt that found it, the estimate, or a digest
     reaction_id: Mapped[int | None] = mapped_column(ForeignKey("reaction.id"), index=True)
     calculation_id: Mapped[int | None] = mapped_column(ForeignKey("calculation.id"), index=True)
     level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))
@@ -325,6 +330,7 @@ class ReactionMembershipRow(Base):
     round: Mapped[int]
     action: Mapped[str | None]
     reasons: Mapped[list[Any] | None]
+    score_kcal_mol: Mapped[float | None]  # expected barrier error, where it was held against a threshold
 
 
 class ModelVersionRow(Base):
@@ -340,10 +346,16 @@ class ModelVersionRow(Base):
 
 
 class AuditRow(Base):
-    """An accepted reaction that is verified all the same, with its barrier before and after."""
+    """An accepted reaction that is verified all the same, with its barrier before and after.
+
+    `outcome` is a `chem.audit.AuditOutcome`, NULL until the search ends.
+    """
 
     __tablename__ = "audit"
-    __table_args__ = (UniqueConstraint("campaign_id", "reaction_id"),)
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "reaction_id"),
+        CheckConstraint("outcome IN ('verified', 'wrong_saddle', 'not_verified')", name="outcome"),
+    )
     id: Mapped[Identifier]
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"), index=True)
@@ -351,5 +363,6 @@ class AuditRow(Base):
     confidence: Mapped[float | None]
     estimated_forward_ev: Mapped[float | None]
     verified_forward_ev: Mapped[float | None]
+    outcome: Mapped[str | None]
     verified_at: Mapped[datetime | None]
     created_at: Mapped[Moment]

@@ -8,8 +8,9 @@ from prefect import flow
 
 from db.tables import CalculationKind
 from tasks.calculations import open_work, run_calculations
-from tasks.campaign import expand_frontier, generate_candidates, reach_species, start_campaign
+from tasks.campaign import expand_frontier, reach_species, start_campaign
 from tasks.settings import ExploreSettings
+from tasks.triage import close_audits, generate_candidates, settle_estimates
 
 WAIT_FOR_OTHERS_S = 2.0
 
@@ -40,7 +41,9 @@ def explore_round(settings: ExploreSettings, campaign: str, round_number: int) -
     drain(CalculationKind.PREPARE, settings, campaign)
     generate_candidates(settings, campaign, round_number)
     drain(CalculationKind.ESTIMATE, settings, campaign)
+    settle_estimates(settings, campaign, round_number)
     drain(CalculationKind.SEARCH, settings, campaign)
+    close_audits(settings, campaign)
     reach_species(settings, campaign, round_number)
 
 

@@ -18,6 +18,7 @@ from chem.errors import ConfigurationError
 from models.configuration import from_plain, to_plain
 
 FORMAT = "1"
+METADATA = "cairn"
 WEIGHTS = Path(__file__).parent / "weights"
 T = TypeVar("T")
 
@@ -61,12 +62,9 @@ class Checkpoint:
 def save_weights(path: Path, module: nn.Module, kind: str, config: Any, card: Mapping[str, Any]) -> str:
     """Write weights with their configuration and card; returns the hash of the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata = {
-        "format": FORMAT,
-        "kind": kind,
-        "config": json.dumps(to_plain(config), sort_keys=True),
-        "card": json.dumps(dict(card), sort_keys=True),
-    }
+    # One entry, since several would come in any order, and the hash with them.
+    facts = {"format": FORMAT, "kind": kind, "config": to_plain(config), "card": dict(card)}
+    metadata = {METADATA: json.dumps(facts, sort_keys=True)}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     save_file(state, str(path), metadata=metadata)
     return hash_of(path)
@@ -97,22 +95,22 @@ def read_checkpoint(path: Path, kind: str, sha256: str = "") -> Checkpoint:
         )
     try:
         with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
+            facts = json.loads((file.metadata() or {}).get(METADATA, "{}"))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ConfigurationError(f"{path} is no safetensors file: {error}") from error
-    if metadata.get("format") != FORMAT or "kind" not in metadata:
+    if facts.get("format") != FORMAT:
         raise ConfigurationError(
             f"{path} was not written by this version of Cairn; train again or take the shipped one"
         )
-    if metadata["kind"] != kind:
-        raise ConfigurationError(f"{path} holds a {metadata['kind']} model, not a {kind} model")
+    if facts["kind"] != kind:
+        raise ConfigurationError(f"{path} holds a {facts['kind']} model, not a {kind} model")
     return Checkpoint(
         path=path,
         kind=kind,
         sha256=found,
-        config=json.loads(metadata["config"]),
-        card=json.loads(metadata["card"]),
+        config=facts["config"],
+        card=facts["card"],
         weights=weights,
     )
 
@@ -122,4 +120,4 @@ def shipped(kind: str) -> Checkpoint:
     entries = yaml.safe_load((WEIGHTS / "shipped.yaml").read_text(encoding="utf-8"))
     if kind not in entries:
         raise ConfigurationError(f"Cairn ships no {kind} model; it ships {', '.join(sorted(entries))}")
-    return read_checkpoint(WEIGHTS / entries[kind]["file"], kind, entries[kind]["sha256"])
+    return read_checkpoint(WEIGHTS / entries[kind]["file"], kind, str(entries[kind]["sha256"]))

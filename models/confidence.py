@@ -140,7 +140,7 @@ class Scorer(nn.Module):
     def calibrated(self, raw: Tensor) -> Scores:
         """Scores from what `raw` gives."""
         logit, log_error, log_rmsd = raw.unbind(-1)
-        place = torch.bucketize(log_error, self.error_knots).clamp(1, len(self.error_knots) - 1)
+        place = torch.bucketize(log_error.contiguous(), self.error_knots).clamp(1, len(self.error_knots) - 1)
         left, right = self.error_knots[place - 1], self.error_knots[place]
         share = ((log_error - left) / (right - left).clamp_min(1e-9)).clamp(0.0, 1.0)
         below, above = self.error_values[place - 1], self.error_values[place]

@@ -40,7 +40,8 @@ class ConfidenceTrainingConfig:
         batch_size: Reactions in a step.
         learning_rate: Peak; falls to zero along half a cosine.
         weight_decay: Decoupled weight decay.
-        n_errors: Left-out reactions whose barrier errors are measured.
+        n_reactions: Left-out reactions whose samples are drawn; fewer where the fold has fewer.
+        n_errors: How many of these have their barrier errors measured.
         polish_gradient_calls: Gradient calls of the polish before an energy is taken.
         seed: Seed of weights, order and choice of reactions.
     """
@@ -52,6 +53,7 @@ class ConfidenceTrainingConfig:
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
+    n_reactions: int = 4000
     n_errors: int = 2000
     polish_gradient_calls: int = 15
     seed: int = 0

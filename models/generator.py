@@ -107,7 +107,7 @@ class DiffusionGenerator:
         readable = [place for place, ends in enumerate(reactions) if not self.unsupported(ends)]
         arrays = [
             ReactionArrays(
-                numbers=np.asarray(reactions[place].reactant.numbers),
+                numbers=np.array(reactions[place].reactant.numbers),
                 ends=np.stack([reactions[place].reactant.positions, reactions[place].product.positions]),
             )
             for place in readable

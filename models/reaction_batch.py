@@ -116,7 +116,7 @@ def collate(reactions: Sequence[ReactionArrays], n_atoms: int = 0) -> ReactionBa
     ts = torch.zeros(len(reactions), n_atoms, 3)
     for place, reaction in enumerate(reactions):
         n = len(reaction.numbers)
-        numbers[place, :n] = torch.from_numpy(np.asarray(reaction.numbers, dtype=np.int64))
+        numbers[place, :n] = torch.from_numpy(np.array(reaction.numbers, dtype=np.int64))
         own = np.asarray(reaction.ends, dtype=np.float64)
         ends[place, :, :n] = torch.from_numpy(own - own.mean(axis=1, keepdims=True)).float()
         if reaction.ts is not None:

@@ -193,6 +193,41 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriageEntry:
+    """What triage did, and how right it was where it looked.
+
+    Attributes:
+        accepted: Reactions whose guessed transition state was believed.
+        dispatched: Reactions sent to the search.
+        audited: Believed ones that are verified all the same.
+        audits_verified: Those where a verified transition state of the reaction was found.
+        wrong_saddles: Those where that of another reaction was found.
+        not_verified: Those where none was found.
+        mean_error_kcal_mol: Mean absolute error of the estimated barrier over `audits_verified`; None without any.
+        largest_error_kcal_mol: The largest; None likewise.
+    """
+
+    accepted: int = 0
+    dispatched: int = 0
+    audited: int = 0
+    audits_verified: int = 0
+    wrong_saddles: int = 0
+    not_verified: int = 0
+    mean_error_kcal_mol: float | None = None
+    largest_error_kcal_mol: float | None = None
+
+    @property
+    def audits_finished(self) -> int:
+        """Audits whose search ended."""
+        return self.audits_verified + self.wrong_saddles + self.not_verified
+
+    def share(self, count: int) -> float | None:
+        """A count as a share of the reactions that triage saw; None where it saw none."""
+        seen = self.accepted + self.dispatched
+        return count / seen if seen else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
     """Failures of one kind.
 
@@ -223,6 +258,7 @@ class ReportContent:
         species: Every species, in the order of display.
         reactions: Every reaction.
         costs: What it cost.
+        triage: What was believed, what was verified, and what the audit found.
     """
 
     title: str
@@ -234,6 +270,7 @@ class ReportContent:
     species: tuple[SpeciesEntry, ...] = ()
     reactions: tuple[ReactionEntry, ...] = ()
     costs: Costs = field(default_factory=Costs)
+    triage: TriageEntry = field(default_factory=TriageEntry)
 
     @property
     def by_barrier(self) -> tuple[ReactionEntry, ...]:

@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from statistics import fmean
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from chem.outcomes import Outcome
+from chem.audit import AuditOutcome
+from chem.outcomes import Action, Outcome
 from chem.types import LevelOfTheory, Reaction, Species
 from db import queries, totals
-from db.campaigns import campaign_id
+from db.audits import load_audits
+from db.campaigns import campaign_id, load_decisions
 from db.convert import to_failure
 from db.load import load_reactions
 from db.statements import select_in
 from db.tables import AttemptRow, CalculationRow, CampaignRow, ReactionRow, SpeciesMembershipRow, SpeciesRow
-from report.content import AttemptEntry, Costs, ReactionEntry, ReportContent, SpeciesEntry, StageCost, TSEntry
+from report.content import (
+    AttemptEntry,
+    Costs,
+    ReactionEntry,
+    ReportContent,
+    SpeciesEntry,
+    StageCost,
+    TriageEntry,
+    TSEntry,
+)
 from report.direction import away_from_seeds
 
 
@@ -76,6 +88,25 @@ def campaign_report(
         species=_species_entries(queries.species(session, campaign=campaign), stored.values()),
         reactions=away_from_seeds(reactions, [key for key, _ in seeds]),
         costs=_costs(costs),
+        triage=_triage(session, campaign),
+    )
+
+
+def _triage(session: Session, campaign: str) -> TriageEntry:
+    """What the campaign's triage did, and what its audit found."""
+    actions = [decision.action for decision in load_decisions(session, campaign).values()]
+    audits = list(load_audits(session, campaign).values())
+    outcomes = [audit.outcome for audit in audits]
+    errors = [error for audit in audits if (error := audit.error_kcal_mol) is not None]
+    return TriageEntry(
+        accepted=actions.count(Action.ACCEPT),
+        dispatched=actions.count(Action.REFINE),
+        audited=len(audits),
+        audits_verified=outcomes.count(AuditOutcome.VERIFIED),
+        wrong_saddles=outcomes.count(AuditOutcome.WRONG_SADDLE),
+        not_verified=outcomes.count(AuditOutcome.NOT_VERIFIED),
+        mean_error_kcal_mol=fmean(errors) if errors else None,
+        largest_error_kcal_mol=max(errors, default=None),
     )
 
 

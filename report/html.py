@@ -80,6 +80,7 @@ def render_report(content: ReportContent) -> str:
         duration=wording.duration,
         stage=wording.stage_label,
         value=wording.value_text,
+        triage=wording.triage_text,
         svg=Markup,  # drawings of RDKit only
     )
     species = _species_views(content)

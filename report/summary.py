@@ -35,6 +35,8 @@ def summary_table(content: ReportContent, lowest: int = LOWEST_SHOWN) -> Group:
         parts += ["", _barriers(content, lowest)]
     if content.failure_groups:
         parts += ["", _failures(content)]
+    if content.triage.accepted:
+        parts += ["", Text.assemble(("Triage: ", "bold"), wording.triage_text(content.triage))]
     parts += ["", _cost(content)]
     return Group(*parts)
 
@@ -101,9 +103,11 @@ def _cost(content: ReportContent) -> Text:
         style="not bold",
     )
     for place, cost in enumerate(costs.by_stage):
-        text.append(" (" if place == 0 else ", ", style="not bold")
+        text.append(" (" if place == 0 else "; ", style="not bold")
         text.append(
-            f"{wording.stage_label(cost.stage).lower()} {wording.duration(cost.wall_seconds)}", style="not bold dim"
+            f"{wording.stage_label(cost.stage).lower()} {wording.count(cost.gradient_calls)} calls,"
+            f" {wording.duration(cost.wall_seconds)}",
+            style="not bold dim",
         )
     return text.append(")" if costs.by_stage else "", style="not bold")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chem.outcomes import CheckName, Outcome, Stage, Status
-from report.content import State
+from report.content import State, TriageEntry
 
 STATE_LABELS: dict[State, str] = {
     State.PASSED: "passed",
@@ -93,6 +93,32 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h"
+
+
+def triage_text(triage: TriageEntry) -> str:
+    """What triage did and what its audit found, in one line."""
+
+    def part(number: int, what: str) -> str:
+        return f"{count(number)} {what} ({100 * (triage.share(number) or 0.0):.1f} %)"
+
+    words = [
+        part(triage.accepted, "accepted as estimates"),
+        part(triage.dispatched, "sent to the search"),
+        part(triage.audited, "accepted ones audited"),
+    ]
+    text = ", ".join(words)
+    if not triage.audits_finished:
+        return text
+    found = []
+    if triage.mean_error_kcal_mol is not None:
+        error, largest = energy(triage.mean_error_kcal_mol), energy(triage.largest_error_kcal_mol)
+        verified = count(triage.audits_verified)
+        found.append(f"mean error {error} kcal/mol over {verified} verified, largest {largest}")
+    if triage.wrong_saddles:
+        found.append(f"{count(triage.wrong_saddles)} led elsewhere")
+    if triage.not_verified:
+        found.append(f"{count(triage.not_verified)} could not be verified")
+    return f"{text}; audit: {', '.join(found)}"
 
 
 def stage_label(stage: str) -> str:

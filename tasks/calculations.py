@@ -22,6 +22,7 @@ from chem.identity import mapped_smiles
 from chem.potential import resolve_level
 from chem.search import SearchSettings
 from chem.types import LevelOfTheory
+from chem.units import KCAL_MOL_PER_EV
 from db.engine import open_database, reading, writing
 from db.load import load_candidates, load_end_points, load_reactions
 from db.results import record_estimate, record_preparation, record_search
@@ -46,7 +47,7 @@ LEASE_SECONDS = 120.0
 HEARTBEAT_SECONDS = 30.0
 BATCH = 200  # calculations of one task: the end of a batch idles all workers but one, so batches are not small
 
-Job = jobs.PrepareJob | jobs.SearchJob
+Job = jobs.PrepareJob | jobs.EstimateJob | jobs.SearchJob
 _FUNCTIONS: Mapping[CalculationKind, Any] = {
     CalculationKind.PREPARE: jobs.prepare,
     CalculationKind.SEARCH: jobs.search,
@@ -181,7 +182,7 @@ def _make_jobs(engine: Engine, claims: list[ClaimedCalculation], level: LevelOfT
     with reading(engine) as session:
         reactions = load_reactions(session, keys)
         values = claims[0].settings
-        made_with = {key: value for key, value in values.items() if key != "search"}
+        made_with = {key: value for key, value in values.items() if key not in {"search", "polish_gradient_calls"}}
         candidates = load_candidates(session, keys, made_with)
         prepared = load_end_points(session, keys, level.key, {"end_points": values["end_points"]})
         for claimed in claims:
@@ -189,6 +190,18 @@ def _make_jobs(engine: Engine, claims: list[ClaimedCalculation], level: LevelOfT
             end_points = EndPointSettings(**values["end_points"])
             if claimed.kind is CalculationKind.PREPARE:
                 made.append(jobs.PrepareJob(claimed=claimed, reaction=reaction, level=level, settings=end_points))
+                continue
+            if claimed.kind is CalculationKind.ESTIMATE:
+                made.append(
+                    jobs.EstimateJob(
+                        claimed=claimed,
+                        reaction=reaction,
+                        ends=prepared[reaction.key][0],
+                        candidate=candidates[reaction.key][0],
+                        level=level,
+                        polish_gradient_calls=values["polish_gradient_calls"],
+                    )
+                )
                 continue
             made.append(
                 jobs.SearchJob(
@@ -212,7 +225,8 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
         with writing(engine) as session:
             if isinstance(value, PreparedReaction):
                 record_preparation(session, claimed, value)
-            elif isinstance(value, jobs.EstimateReport):
+            elif isinstance(value, jobs.EstimateReport) and isinstance(finished.job, jobs.EstimateJob):
+                expected = finished.job.candidate.expected_error_kcal_mol
                 record_estimate(
                     session,
                     claimed,
@@ -220,6 +234,7 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
                     level=level,
                     gradient_calls=value.gradient_calls,
                     seconds=value.seconds,
+                    error_ev=None if expected is None else expected / KCAL_MOL_PER_EV,
                 )
             elif isinstance(value, jobs.SearchReport):
                 labels = {reaction.key: mapped_smiles(reaction) for reaction in value.found.values()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -13,7 +11,6 @@ from chem.identity import mapped_smiles
 from chem.network import Step, reachable_species
 from chem.outcomes import Action, Status
 from chem.potential import resolve_level
-from chem.triage import decide
 from chem.types import Species
 from db.campaigns import (
     add_campaign,
@@ -24,20 +21,17 @@ from db.campaigns import (
     load_decisions,
     mark_expanded,
     reaction_members,
-    record_decisions,
     unexpanded_species,
 )
 from db.engine import open_database, reading, writing
-from db.load import load_candidates, load_end_points, load_reactions
+from db.load import load_reactions
 from db.queries import ReactionFilter, reactions
-from db.store import add_candidates, add_levels, add_reactions, add_species
+from db.store import add_levels, add_reactions, add_species
 from db.tables import CalculationKind
 from db.work import enqueue, requeue_failed
-from tasks.generators import make_generator
 from tasks.plan import (
     campaign_name,
     campaign_settings,
-    candidate_settings,
     preparation_settings,
     rules_hash,
     search_settings,
@@ -115,57 +109,9 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
         engine.dispose()
 
 
-@task(name="generate and triage", cache_policy=NO_CACHE)
-def generate_candidates(settings: ExploreSettings, campaign: str, round_number: int) -> int:
-    """Guess transition states of every prepared reaction that has none, decide on each, queue what is to be verified.
-
-    Returns:
-        How many reactions were queued for a search or an estimate.
-    """
-    engine = open_database(settings.database)
-    try:
-        with reading(engine) as session:
-            decided = load_decisions(session, campaign)
-            keys = sorted(set(reaction_members(session, campaign)) - set(decided))
-            ends = load_end_points(session, keys, resolve_level(settings.level).key, preparation_settings(settings))
-            stored = load_candidates(session, keys, candidate_settings(settings))
-        generator = make_generator(settings)
-        missing = [key for key in keys if key in ends and key not in stored]
-        flat = [pair for key in missing for pair in ends[key]]
-        guesses = iter(generator.generate(flat))
-        made = {key: _interleave([next(guesses) for _ in ends[key]]) for key in missing}
-        candidates = {**stored, **made}
-        decisions = {
-            key: decide(settings.verify, next(iter(candidates.get(key, [])), None)) for key in keys if key in ends
-        }
-        level = resolve_level(settings.level)
-        kinds = {Action.REFINE: CalculationKind.SEARCH, Action.ACCEPT: CalculationKind.ESTIMATE}
-        queued = 0
-        with writing(engine) as session:
-            add_candidates(session, made, candidate_settings(settings))
-            record_decisions(session, campaign, decisions, round_number=round_number)
-            for action, kind in kinds.items():
-                queued += enqueue(
-                    session,
-                    kind=kind,
-                    reaction_keys=sorted(key for key, decision in decisions.items() if decision.action is action),
-                    level_key=level.key,
-                    settings=search_settings(settings),
-                )
-        return queued
-    finally:
-        engine.dispose()
-
-
 def _is_ordinary(species: Species) -> bool:
     """Closed-shell and neutral: what is explored further, unless a seed is not."""
     return species.charge == 0 and species.multiplicity == 1
-
-
-def _interleave(lists: list[list[Any]]) -> list[Any]:
-    """First of each list, then the second of each: the best guess from every pair of end points comes first."""
-    longest = max((len(each) for each in lists), default=0)
-    return [each[rank] for rank in range(longest) for each in lists if rank < len(each)]
 
 
 @task(name="reach", cache_policy=NO_CACHE)

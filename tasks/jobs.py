@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from chem.endpoints import EndPointSettings, PreparedReaction, prepare_end_points
 from chem.errors import CalculationError
+from chem.estimate import estimate_transition_state
 from chem.filing import reactions_found
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
-from chem.outcomes import Failure, SearchResult, Stage, TransitionState, Verdict
-from chem.potential import GradientCounter, attach
+from chem.outcomes import Failure, SearchResult, Stage, TransitionState
+from chem.potential import GradientCounter
 from chem.search import SearchSettings, search_transition_state
+from chem.search_starts import search_starts
 from chem.types import LevelOfTheory, Reaction, TSCandidate
 from db.work import ClaimedCalculation
 
@@ -40,6 +42,18 @@ class SearchJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EstimateJob:
+    """Estimate the barrier of one reaction from its best candidate."""
+
+    claimed: ClaimedCalculation
+    reaction: Reaction
+    ends: EndPoints
+    candidate: TSCandidate
+    level: LevelOfTheory
+    polish_gradient_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SearchReport:
     """What a search found, and by index of the attempt the reactions that its unintended transition states are."""
 
@@ -63,7 +77,8 @@ def prepare(job: PrepareJob) -> PreparedReaction:
 
 def search(job: SearchJob) -> SearchReport:
     """The search, its unintended transition states named."""
-    result = search_transition_state(job.ends[0], job.candidates, job.level, job.settings)
+    starts = search_starts(job.candidates, job.ends[0])
+    result = search_transition_state(job.ends[0], starts, job.level, job.settings)
     result, found = reactions_found(result, job.reaction)
     return SearchReport(result=result, found=found)
 
@@ -83,27 +98,19 @@ def search_pair(job: PairJob) -> SearchResult:
     return search_transition_state(job.ends, candidates, job.level, job.settings)
 
 
-def estimate(job: SearchJob) -> EstimateReport:
-    """The energy of the best candidate as it stands, above the prepared ends: an estimate, with no check behind it."""
+def estimate(job: EstimateJob) -> EstimateReport:
+    """The polished candidate above the prepared ends; what failed is a value."""
     started = time.monotonic()
     counter = GradientCounter()
-    candidate, ends = job.candidates[0], job.ends[0]
+    result: TransitionState | Failure
     try:
-        ts_energy, reactant_energy, product_energy = (
-            float(attach(geometry, job.level, counter).get_potential_energy())
-            for geometry in (candidate.geometry, ends.reactant, ends.product)
+        result = estimate_transition_state(
+            job.candidate.geometry,
+            job.ends,
+            job.level,
+            counter,
+            polish_gradient_calls=job.polish_gradient_calls,
         )
     except CalculationError as error:
-        result: TransitionState | Failure = Failure(stage=Stage.GENERATE, kind=error.kind, message=str(error))
-    else:
-        result = TransitionState(
-            geometry=candidate.geometry,
-            energy_ev=ts_energy,
-            level=job.level,
-            verdict=Verdict(),
-            reactant_end=ends.reactant,
-            product_end=ends.product,
-            reactant_end_energy_ev=reactant_energy,
-            product_end_energy_ev=product_energy,
-        )
+        result = Failure(stage=Stage.GENERATE, kind=error.kind, message=str(error))
     return EstimateReport(result=result, gradient_calls=counter.calls, seconds=time.monotonic() - started)

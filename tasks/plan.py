@@ -13,7 +13,7 @@ from chem.smiles import parse_smiles
 from chem.types import Species
 from db.convert import settings_hash
 from db.tables import CalculationKind
-from tasks.generators import make_generator
+from tasks.generators import check_generator, generator_settings
 from tasks.settings import ExploreSettings
 
 
@@ -36,19 +36,22 @@ def check_settings(settings: ExploreSettings) -> None:
     """Meet everything that the user may have given wrongly before any work starts.
 
     Raises:
-        InputError: A seed, an element, the level or the number of candidates cannot be used; the message says which.
+        InputError: A seed, an element, the level or the generator cannot be used; the message says which.
     """
     for species in seed_species(settings):
         check_elements(species.graph)
     resolve_level(settings.level)
-    make_generator(settings)
+    check_generator(settings)
 
 
 def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
     """What decides which network a campaign finds, as JSON values; how far and how fast it goes is left out."""
-    values = settings.model_dump(mode="json", exclude={"seeds", "depth", "database", "report", "workers", "level"})
+    left_out = {"seeds", "depth", "database", "report", "workers", "level", "checkpoint", "confidence"}
+    values = settings.model_dump(mode="json", exclude=left_out)
+    del values["sampling"]["device"]
     return {
         **values,
+        **generator_settings(settings),
         "seeds": sorted({species.key for species in seed_species(settings)}),
         "level": resolve_level(settings.level).key,
     }
@@ -76,9 +79,7 @@ def candidate_settings(settings: ExploreSettings) -> dict[str, Any]:
     return {
         **preparation_settings(settings),
         "level": resolve_level(settings.level).key,
-        "generator": settings.generator,
-        "candidates": settings.candidates,
-        "seed": settings.seed,
+        **generator_settings(settings),
     }
 
 
@@ -87,6 +88,16 @@ def search_settings(settings: ExploreSettings) -> dict[str, Any]:
     return {**candidate_settings(settings), "search": asdict(settings.search)}
 
 
+def estimate_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides the result of an estimate."""
+    return {**candidate_settings(settings), "polish_gradient_calls": settings.polish_gradient_calls}
+
+
 def calculation_settings(settings: ExploreSettings, kind: CalculationKind) -> dict[str, Any]:
     """What decides the result of a calculation of one kind."""
-    return preparation_settings(settings) if kind is CalculationKind.PREPARE else search_settings(settings)
+    makers = {
+        CalculationKind.PREPARE: preparation_settings,
+        CalculationKind.ESTIMATE: estimate_settings,
+        CalculationKind.SEARCH: search_settings,
+    }
+    return makers[kind](settings)

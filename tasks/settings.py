@@ -7,6 +7,7 @@ underscores: `CAIRN_SEARCH__BUDGET_GRADIENT_CALLS=...`), then the YAML file, the
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,10 +24,62 @@ from pydantic_settings import (
 from chem.endpoints import EndPointSettings
 from chem.enumeration import EnumerationRules
 from chem.errors import ConfigurationError
+from chem.polish import GRADIENT_CALLS
 from chem.search import SearchSettings
+from chem.triage import Policy, QuantileRule, RiskRule, Rule
 from tasks.workers import WorkerLimits
 
 PREFIX = "CAIRN_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriageSettings:
+    """Which candidates are believed under `verify: triage`.
+
+    Attributes:
+        rule: `quantile` sends the worst share to the search; `risk` as few as keep the mean error within the target.
+        share: Share that `quantile` sends.
+        target_kcal_mol: Bound on the mean barrier error that `risk` keeps, kcal/mol.
+        cap_kcal_mol: What larger errors count as under `risk`, kcal/mol.
+    """
+
+    rule: Literal["quantile", "risk"] = "quantile"
+    share: float = 0.14
+    target_kcal_mol: float = 2.6
+    cap_kcal_mol: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Both rules can be made."""
+        QuantileRule(share=self.share)
+        RiskRule(target_kcal_mol=self.target_kcal_mol, cap_kcal_mol=self.cap_kcal_mol)
+
+    def make_rule(self) -> Rule:
+        """The rule that is asked for."""
+        if self.rule == "quantile":
+            return QuantileRule(share=self.share)
+        return RiskRule(target_kcal_mol=self.target_kcal_mol, cap_kcal_mol=self.cap_kcal_mol)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingSettings:
+    """How the network draws candidates.
+
+    Attributes:
+        steps: Network evaluations of each candidate.
+        start_noise_angstrom: Standard deviation of the noise on the start of all but the first candidate, Angstrom.
+        device: `auto`, `cpu` or `cuda`.
+    """
+
+    steps: int = 10
+    start_noise_angstrom: float = 0.1
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Numbers in range."""
+        if self.steps < 1:
+            raise ConfigurationError(f"steps must be at least 1, got {self.steps}")
+        if self.start_noise_angstrom < 0:
+            raise ConfigurationError(f"start_noise_angstrom must not be negative, got {self.start_noise_angstrom}")
 
 
 class ExploreSettings(BaseSettings):
@@ -40,9 +93,13 @@ class ExploreSettings(BaseSettings):
     report: Path | None = None
     level: str = "gfn2"
     seed: int = Field(default=2026, ge=0)
-    generator: Literal["classical"] = "classical"
-    candidates: int = Field(default=1, ge=1)
-    verify: Literal["all", "triage", "none"] = "all"
+    generator: Literal["reactdiff", "classical"] = "reactdiff"
+    candidates: int | None = Field(default=None, ge=1)
+    checkpoint: Path | None = None
+    confidence: Path | None = None
+    verify: Policy = "triage"
+    audit_share: float = Field(default=0.05, ge=0, le=1)
+    polish_gradient_calls: int = Field(default=GRADIENT_CALLS, ge=0)
     max_barrier_kcal_mol: float | None = Field(default=None, gt=0)
     maximum_pairs: int = Field(default=0, ge=0)
     maximum_pair_atoms: int = Field(default=16, ge=2)
@@ -50,6 +107,8 @@ class ExploreSettings(BaseSettings):
     end_points: EndPointSettings = EndPointSettings()
     # Half of what a single pair may spend: most searches that go astray stay astray, and a network has many.
     search: SearchSettings = SearchSettings(budget_gradient_calls=1500)
+    sampling: SamplingSettings = SamplingSettings()
+    triage: TriageSettings = TriageSettings()
     workers: WorkerLimits = WorkerLimits()
 
     @classmethod

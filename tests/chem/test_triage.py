@@ -10,11 +10,9 @@ import pytest
 from chem.errors import ConfigurationError, InputError
 from chem.outcomes import Action
 from chem.triage import (
-    Assessment,
     Calibration,
     QuantileRule,
     RiskRule,
-    decide,
     decide_all,
     quantile_threshold,
     risk_threshold,
@@ -28,12 +26,18 @@ SCORES = np.arange(1.0, 101.0)
 CALIBRATION = Calibration(expected_error_kcal_mol=SCORES, error_kcal_mol=SCORES / 5, source="val")
 
 
-def candidate(confidence=0.9):
-    return TSCandidate(geometry=GUESS, generator="learned", confidence=confidence)
+def scored(error, confidence=0.9, reasons=()):
+    return TSCandidate(
+        geometry=GUESS,
+        generator="learned",
+        confidence=confidence,
+        expected_error_kcal_mol=error,
+        unscored_reasons=reasons,
+    )
 
 
-def scored(error, **others):
-    return Assessment(candidate=candidate(), expected_error_kcal_mol=error, **others)
+def decide(policy, threshold, candidates, faults=()):
+    return decide_all(policy, threshold, candidates, [faults] * len(candidates))
 
 
 def drawn(rng, n):
@@ -54,45 +58,45 @@ def drawn(rng, n):
     ],
 )
 def test_a_policy_decides_and_says_why(policy, confidence, action):
-    decision = decide(policy, TSCandidate(geometry=GUESS, generator="classical", confidence=confidence))
+    (decision,) = decide(policy, None, [TSCandidate(geometry=GUESS, generator="classical", confidence=confidence)])
     assert decision.action is action
     assert decision.reasons
 
 
 def test_without_a_candidate_only_a_search_can_tell():
-    assert decide("none", None).action is Action.REFINE
+    (decision,) = decide("none", None, [None])
+    assert decision.action is Action.REFINE
 
 
 def test_a_score_below_the_threshold_is_believed_and_one_on_it_is_not():
     threshold = threshold_from(CALIBRATION, QuantileRule(share=0.14))
     assert threshold.below_kcal_mol == 87.0
-    below, on = decide_all("triage", threshold, [scored(86.9), scored(87.0)])
+    below, on = decide("triage", threshold, [scored(86.9), scored(87.0)])
     assert (below.action, on.action) == (Action.ACCEPT, Action.REFINE)
+    assert (below.score_kcal_mol, on.score_kcal_mol) == (86.9, 87.0)
 
 
 def test_the_record_names_score_threshold_rule_and_calibration_set():
     threshold = threshold_from(CALIBRATION, RiskRule())
-    for decision in decide_all("triage", threshold, [scored(1.25), scored(99.5)]):
+    for decision in decide("triage", threshold, [scored(1.25), scored(99.5)]):
         (reason,) = decision.reasons
         for words in (f"{threshold.below_kcal_mol:.2f} kcal/mol", "risk rule", "2.6", "20 kcal/mol", "100", "of val"):
             assert words in reason
-    assert "1.25" in decide_all("triage", threshold, [scored(1.25)])[0].reasons[0]
+    assert "1.25" in decide("triage", threshold, [scored(1.25)])[0].reasons[0]
 
 
 def test_a_failed_hard_check_comes_before_the_best_score():
     threshold = threshold_from(CALIBRATION, QuantileRule())
-    (decision,) = decide_all("triage", threshold, [scored(0.0, faults=("atoms C0-H1 clash",))])
+    (decision,) = decide("triage", threshold, [scored(0.0)], ("atoms C0-H1 clash",))
     assert decision.action is Action.REFINE
     assert decision.reasons == ("atoms C0-H1 clash",)
+    assert decision.score_kcal_mol is None
 
 
 @pytest.mark.parametrize("confidence", [None, 0.0])
 def test_a_candidate_without_confidence_is_verified_for_the_reason_it_carries(confidence):
     threshold = threshold_from(CALIBRATION, QuantileRule())
-    assessment = Assessment(
-        candidate=candidate(confidence), expected_error_kcal_mol=0.0, unscored_reasons=("element S is unknown",)
-    )
-    (decision,) = decide_all("triage", threshold, [assessment])
+    (decision,) = decide("triage", threshold, [scored(0.0, confidence, ("element S is unknown",))])
     assert decision.action is Action.REFINE
     assert "element S is unknown" in decision.reasons
 
@@ -100,18 +104,18 @@ def test_a_candidate_without_confidence_is_verified_for_the_reason_it_carries(co
 @pytest.mark.parametrize("score", [None, math.nan, math.inf])
 def test_a_candidate_whose_error_nobody_can_expect_is_verified(score):
     threshold = threshold_from(CALIBRATION, QuantileRule(share=0.0))
-    assert decide_all("triage", threshold, [scored(score)])[0].action is Action.REFINE
+    assert decide("triage", threshold, [scored(score)])[0].action is Action.REFINE
 
 
 def test_decisions_do_not_depend_on_the_company_under_a_fixed_threshold():
     threshold = threshold_from(CALIBRATION, QuantileRule())
     batch = [scored(score) for score in (1.0, 95.0, 50.0, 86.0)]
-    together = [decision.action for decision in decide_all("triage", threshold, batch)]
-    assert together == [decide_all("triage", threshold, [each])[0].action for each in batch]
+    together = [decision.action for decision in decide("triage", threshold, batch)]
+    assert together == [decide("triage", threshold, [each])[0].action for each in batch]
 
 
 def test_a_campaign_that_verifies_nothing_still_names_what_is_broken():
-    (decision,) = decide_all("none", None, [scored(1.0, faults=("atom H3 has flown off",))])
+    (decision,) = decide("none", None, [scored(1.0)], ("atom H3 has flown off",))
     assert decision.action is Action.ACCEPT
     assert "atom H3 has flown off" in decision.reasons
 
@@ -182,7 +186,7 @@ def test_with_too_few_reactions_no_threshold_is_shown_to_hold_and_everything_is_
     )
     threshold = risk_threshold(few, RiskRule())  # 20 / 2.6 - 1 is 6.7
     assert not threshold.fulfilled
-    (decision,) = decide_all("triage", threshold, [scored(-1e9)])
+    (decision,) = decide("triage", threshold, [scored(-1e9)])
     assert decision.action is Action.REFINE
     assert "too few reactions" in decision.reasons[0]
     assert risk_threshold(enough, RiskRule()).below_kcal_mol == math.inf

@@ -16,6 +16,7 @@ import pytest
 pytestmark = pytest.mark.server
 
 SEEDS = ("C#N", "C=O")
+VERIFIED = ("--generator", "classical", "--verify", "all")
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +29,8 @@ def environment(tmp_path_factory):
 
 
 def command(database, *more):
-    return [sys.executable, "-m", "cli.main", "explore", *SEEDS, "--db", f"sqlite:///{database}", "--json", *more]
+    given = ["--db", f"sqlite:///{database}", "--json", *VERIFIED, *more]
+    return [sys.executable, "-m", "cli.main", "explore", *SEEDS, *given]
 
 
 def explore(database, environment, *more):
@@ -64,6 +66,8 @@ def test_a_network_is_explored_verified_and_reported(undisturbed):
     assert summary["n_reactions"] == 2
     assert summary["reactions_by_state"]["passed"] == 2
     assert summary["gradient_calls"] > 100
+    assert sum(summary["gradient_calls_by_stage"].values()) == summary["gradient_calls"]
+    assert (summary["triage"]["share_dispatched"], summary["triage"]["audited"]) == (1.0, 0)
     assert {tuple(each["reactants"]) for each in summary["lowest_barriers"]} == {("C#N",), ("C=O",)}
     page = database.with_suffix(".html").read_text()
     assert "passed" in page
@@ -90,7 +94,7 @@ def test_a_second_run_explores_no_further_than_the_first(environment, tmp_path):
 
     def once():
         done = subprocess.run(
-            [sys.executable, "-m", "cli.main", "explore", "CO", "--db", f"sqlite:///{database}", "--json"],
+            [sys.executable, "-m", "cli.main", "explore", "CO", "--db", f"sqlite:///{database}", "--json", *VERIFIED],
             env=environment,
             capture_output=True,
             text=True,
@@ -157,3 +161,11 @@ def wait_for(condition, seconds):
     while not condition():
         assert time.monotonic() < deadline, "nothing started in time"
         time.sleep(0.05)
+
+
+def test_without_verification_a_network_of_estimates_is_left(environment, tmp_path):
+    database = tmp_path / "network.db"
+    summary = explore(database, environment, "--verify", "none")
+    assert summary["reactions_by_state"]["estimated"] == 2
+    assert summary["triage"]["share_accepted"] == 1.0
+    assert set(summary["gradient_calls_by_stage"]) == {"prepare", "estimate"}

@@ -1,6 +1,7 @@
 import io
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,14 +9,15 @@ from rich.console import Console
 
 from chem.outcomes import Status
 from chem.types import Geometry
-from report.content import ReactionEntry, TSEntry
+from report.content import ReactionEntry, TriageEntry, TSEntry
 from report.drawing import draw_reaction, draw_species
+from report.html import render_report
 from report.layout import CARD_HEIGHT, CARD_WIDTH, REACTION_HEIGHT, REACTION_WIDTH, ring_layout, species_levels
 from report.network import BARRIER_COLOURS, barrier_colour, ink_on
 from report.profile import energy_profile
 from report.scene import aligned, ts_scene, xyz_text
 from report.summary import summary_table
-from report.wording import STATE_LABELS, duration, energy
+from report.wording import STATE_LABELS, duration, energy, triage_text
 
 
 def overlapping(points, width, height):
@@ -176,3 +178,32 @@ def test_the_terminal_summary_puts_a_verdict_beside_every_barrier(content):
         assert STATE_LABELS[reaction.state] in line
     assert "not_converged" in text
     assert "gradient calls" in text
+
+
+def test_triage_is_worded_with_shares_and_what_the_audit_found():
+    triage = TriageEntry(
+        accepted=80,
+        dispatched=20,
+        audited=5,
+        audits_verified=3,
+        wrong_saddles=1,
+        mean_error_kcal_mol=1.25,
+        largest_error_kcal_mol=3.0,
+    )
+    text = triage_text(triage)
+    for words in (
+        "80 accepted as estimates (80.0 %)",
+        "20 sent to the search (20.0 %)",
+        "5 accepted ones audited (5.0 %)",
+    ):
+        assert words in text
+    assert "mean error 1.2 kcal/mol over 3 verified, largest 3.0, 1 led elsewhere" in text
+
+
+def test_triage_is_shown_where_a_candidate_was_believed_and_only_there(content):
+    assert "sent to the search" not in render_report(content)
+    believed = replace(content, triage=TriageEntry(accepted=1, dispatched=3))
+    assert "3 sent to the search (75.0 %)" in render_report(believed)
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(summary_table(believed))
+    assert "3 sent to the search (75.0 %)" in console.export_text()

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from chem.errors import ConfigurationError
+from chem.triage import QuantileRule, RiskRule
 from tasks.settings import ExploreSettings, load_settings
 
 SHIPPED = Path(__file__).parents[2] / "configs" / "explore.yaml"
@@ -35,7 +36,7 @@ def test_the_shipped_file_holds_every_key_with_its_default():
 
 def test_every_key_of_the_shipped_file_is_explained():
     lines = [line for line in SHIPPED.read_text().splitlines() if ":" in line and not line.startswith("#")]
-    sections = {"enumeration:", "end_points:", "search:", "workers:"}
+    sections = {"enumeration:", "end_points:", "search:", "triage:", "workers:"}
     assert all("#" in line for line in lines if line.strip() not in sections)
 
 
@@ -48,6 +49,11 @@ def test_every_key_of_the_shipped_file_is_explained():
         ("workers: {n_wrokers: 3}", "workers.n_wrokers"),
         ("depth: 0", "depth"),
         ("search: {n_images: -1}", "n_images"),
+        ("triage: {share: 14}", "share"),
+        ("triage: {rule: worst}", "triage.rule"),
+        ("triage: {target_kcal_mol: 30}", "cap_kcal_mol"),
+        ("sampling: {steps: 0}", "steps"),
+        ("audit_share: 5", "audit_share"),
     ],
 )
 def test_a_wrong_key_or_value_is_an_error_that_names_it(tmp_path, content, name):
@@ -84,3 +90,12 @@ def test_an_unknown_environment_variable_is_named(monkeypatch):
     monkeypatch.setenv("CAIRN_DEPHT", "3")
     with pytest.raises(ConfigurationError, match="CAIRN_DEPHT"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"), [("quantile", QuantileRule(share=0.2)), ("risk", RiskRule(target_kcal_mol=1))]
+)
+def test_the_triage_section_makes_the_rule_that_it_names(tmp_path, name, rule):
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"triage: {{rule: {name}, share: 0.2, target_kcal_mol: 1}}")
+    assert load_settings(path).triage.make_rule() == rule

@@ -1,0 +1,198 @@
+"""`cairn train`: train the models on reactions with known transition states."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+PARTS = ("train_", "val_")  # beginnings of the columns of the curve that are shown
+
+train_app = typer.Typer(no_args_is_help=True, help="Train the models on reactions with known transition states.")
+
+Data = Annotated[Path, typer.Option(help="Reactions: .npz, Transition1x's .h5 or the folder of RDB7.")]
+Config = Annotated[Path, typer.Option(help="How to train: a file like those under configs/model/.")]
+Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the weights and everything on the way there.")]
+
+
+@train_app.command("generator")
+def generator_command(
+    data: Data,
+    config: Config,
+    output: Folder,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
+    max_seconds: Annotated[
+        float | None, typer.Option("--max-seconds", min=0.0, help="Stop with a checkpoint after this long.")
+    ] = None,
+    fold: Annotated[
+        str, typer.Option(metavar="k/K", help="Leave out fold k of K, counted from 0, for training a confidence.")
+    ] = "",
+    device: Annotated[str, typer.Option(help="Where the network runs: auto, cpu or cuda.")] = "auto",
+    json_lines: Annotated[bool, typer.Option("--json", help="A JSON object for each validation.")] = False,
+) -> None:
+    """Train the generator of transition states.
+
+    Weights are averaged over the steps, and those of the best validation are kept in `weights.safetensors`, with data,
+    split, command, seed and metrics inside. `curve.csv` and `curve.svg` hold the learning curve, `checkpoint/` what a
+    later `--resume` needs.
+
+    Examples:
+
+        cairn train generator --data rdb7.npz --config configs/model/reactdiff_cpu.yaml -o runs/generator
+
+        cairn train generator --data rdb7.npz --config configs/model/reactdiff_cpu.yaml -o runs/generator --resume
+    """
+    from models.configuration import read_configuration  # noqa: PLC0415
+    from models.generator_sampling import device_of  # noqa: PLC0415
+    from models.generator_training import WEIGHTS_FILE, GeneratorTrainingConfig, main  # noqa: PLC0415
+    from report.evaluation_plot import plot_learning_curve  # noqa: PLC0415
+
+    _check_fold(fold)
+    steps = read_configuration(GeneratorTrainingConfig, config).training.steps
+    arguments = ["--data", str(data), "--config", str(config), "--out", str(output), "--device", str(device_of(device))]
+    arguments += ["--resume"] if resume else []
+    arguments += ["--max-seconds", str(max_seconds)] if max_seconds is not None else []
+    arguments += ["--fold", fold] if fold else []
+    rows: list[dict[str, float]] = []
+    with _learning(steps, max_seconds) as show:
+
+        def report(row: dict[str, float]) -> None:
+            rows.append(row)
+            show(row)
+            if json_lines:
+                print_json(row)
+
+        main(arguments, report)
+    if (output / "curve.csv").exists():
+        plot_learning_curve(output / "curve.svg", output / "curve.csv")
+    if json_lines:
+        return
+    if rows:
+        print_table("last validation", ("", ""), [(_words(name), f"{value:g}") for name, value in rows[-1].items()])
+    if (output / WEIGHTS_FILE).exists():
+        typer.echo(f"best weights so far in {output / WEIGHTS_FILE}, learning curve in {output / 'curve.svg'}")
+    else:
+        typer.echo(f"stopped before the first validation; go on with --resume from {output / 'checkpoint'}")
+
+
+@train_app.command("confidence")
+def confidence_command(
+    data: Data,
+    config: Config,
+    output: Folder,
+    generator: Annotated[Path, typer.Option(help="Weights of the generator whose samples are to be judged.")],
+    trunk: Annotated[Path, typer.Option(help="Weights of a generator trained with --fold; its features are read.")],
+    fold: Annotated[str, typer.Option(metavar="k/K", help="The fold that the trunk was trained without.")],
+    level: Annotated[str, typer.Option(help="Level of theory of the barrier errors: gfn2 or gfn1.")] = "gfn2",
+    workers: Annotated[int, typer.Option(min=0, help="Processes for the barriers; 0 for one a core.")] = 0,
+) -> None:
+    """Train and calibrate the confidence of a generator.
+
+    Draws samples of reactions that the trunk has not seen, measures errors of their barriers, fits, and calibrates on
+    the split `val`. A run that was stopped goes on where it was.
+
+    Example:
+
+        cairn train confidence --data rdb7.npz --config configs/model/confidence.yaml --generator weights.safetensors \
+--trunk fold0/weights.safetensors --fold 0/2 -o runs/confidence
+    """
+    from models.confidence_training import ConfidenceTrainingConfig  # noqa: PLC0415
+    from models.configuration import read_configuration  # noqa: PLC0415
+    from models.reaction_data import read_reactions  # noqa: PLC0415
+    from tasks.confidence import ConfidenceInputs, train_confidence  # noqa: PLC0415
+    from tasks.workers import WorkerLimits  # noqa: PLC0415
+
+    if not fold:
+        raise typer.BadParameter("name the fold that the trunk was trained without, such as 0/2", param_hint="--fold")
+    _check_fold(fold)
+    settings = read_configuration(ConfidenceTrainingConfig, config)
+    inputs = ConfidenceInputs(
+        data=read_reactions(data),
+        data_name=data.name,
+        generator=generator,
+        trunk=trunk,
+        fold=fold,
+        folder=output,
+        level=level,
+    )
+    with _bars() as (bars, _):
+        tasks: dict[str, TaskID] = {}
+
+        def told(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+            bars.update(tasks[what], completed=done)
+
+        path = train_confidence(inputs, settings, WorkerLimits(n_workers=workers), told)
+    typer.echo(f"weights written to {path}")
+
+
+def _check_fold(fold: str) -> None:
+    found = re.fullmatch(r"(\d+)/(\d+)", fold)
+    if fold and (found is None or int(found[1]) >= int(found[2]) or int(found[2]) < 2):
+        raise typer.BadParameter(f"{fold!r} is no fold k/K with k from 0 to K - 1, such as 0/2", param_hint="--fold")
+
+
+@contextmanager
+def _bars() -> Iterator[tuple[Progress, bool]]:
+    """Progress bars on standard error, and whether a terminal shows them."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        yield bars, console.is_terminal
+
+
+@contextmanager
+def _learning(steps: int, max_seconds: float | None) -> Iterator[Callable[[Mapping[str, float]], None]]:
+    """Shows each row of the learning curve: step, losses, validation, seconds left."""
+    begun = time.monotonic()
+    first: list[tuple[float, float]] = []
+    with _bars() as (bars, redrawn):
+        task = bars.add_task("preparing", total=steps)
+
+        def show(row: Mapping[str, float]) -> None:
+            now = time.monotonic() - begun
+            if not first:  # the pace counts from the first validation on: before it lies the reading of the data
+                first.append((now, row["step"]))
+            left = seconds_left(*first[0], now, row["step"], steps)
+            if max_seconds is not None:
+                left = min(max_seconds - now, left) if left is not None else max_seconds - now
+            ending = "" if left is None else f", {max(0.0, left):.0f} s left"
+            text = ", ".join(f"{_words(name)} {value:.4g}" for name, value in row.items() if name.startswith(PARTS))
+            bars.update(task, completed=row["step"], description=f"{text}{ending}")
+            if not redrawn:
+                typer.echo(f"step {row['step']:.0f} of {steps}: {text}{ending}", err=True)
+
+        yield show
+
+
+def seconds_left(begun: float, from_step: float, now: float, step: float, steps: int) -> float | None:
+    """Time that the remaining steps take at the pace so far, s; None before there is one.
+
+    Args:
+        begun: When the pace is measured from, s.
+        from_step: Step at that time.
+        now: Time, s.
+        step: Step.
+        steps: The last step.
+    """
+    return (steps - step) * (now - begun) / (step - from_step) if step > from_step else None
+
+
+def _words(name: str) -> str:
+    """Column of the curve for people: `val_rmsd_median_angstrom` is `val rmsd median, Å`."""
+    plain = name.removesuffix("_angstrom")
+    return plain.replace("_", " ") + (", Å" if plain != name else "")

@@ -1,0 +1,1 @@
+"""How good generated transition states are: geometries, confidence, barriers and speed."""

@@ -1,0 +1,136 @@
+"""Energies of generated and true transition states at one level, raw and after the same polish.
+
+Both stand above the same reactant, so the error of the barrier is the difference of their energies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chem.errors import CalculationError
+from chem.polish import polish
+from chem.potential import GradientCounter, attach
+from chem.types import Geometry, LevelOfTheory
+from chem.units import kcal_mol
+from models.evaluation.structures import GeneratedReaction
+
+TRUE = "true"  # name of the reference among the geometries of a job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BarrierJob:
+    """Energies wanted for one reaction.
+
+    Attributes:
+        place: Place of the reaction in the evaluation.
+        geometries: The true transition state under `true`, generated ones under the names of their kinds.
+        level: Level of theory.
+        polish_gradient_calls: Most gradient calls of each polish; 0 for none.
+    """
+
+    place: int
+    geometries: Mapping[str, Geometry]
+    level: LevelOfTheory
+    polish_gradient_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energies:
+    """Energies of one geometry; NaN where a calculation failed.
+
+    Attributes:
+        raw_ev: As it stands, eV.
+        polished_ev: After the polish, eV; the raw one where no polish was wanted.
+        polish_gradient_calls: Gradient calls of the polish.
+        gradient_calls: All gradient calls, those of the two single points included.
+        failure: Kind of the first failure, such as `scf`; empty when all went well.
+    """
+
+    raw_ev: float
+    polished_ev: float
+    polish_gradient_calls: int = 0
+    gradient_calls: int = 0
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarrierEnergies:
+    """What became of a job.
+
+    Attributes:
+        place: Place of the reaction in the evaluation.
+        energies: By the names of the job's geometries.
+    """
+
+    place: int
+    energies: dict[str, Energies] = field(default_factory=dict)
+
+    def error_kcal_mol(self, kind: str, *, polished: bool) -> float:
+        """Absolute error of the barrier of one kind, kcal/mol; NaN where either calculation failed."""
+        if kind not in self.energies or TRUE not in self.energies:
+            return float("nan")
+        own, true = self.energies[kind], self.energies[TRUE]
+        difference = own.polished_ev - true.polished_ev if polished else own.raw_ev - true.raw_ev
+        return abs(kcal_mol(difference))
+
+    def failure(self, kind: str) -> str:
+        """What failed first, at the geometry of a kind or at the true one; empty when all went well."""
+        for name in (kind, TRUE):
+            if name not in self.energies:
+                return "lost"
+            if self.energies[name].failure:
+                return f"{name}: {self.energies[name].failure}"
+        return ""
+
+
+def barrier_job(
+    place: int, reaction: GeneratedReaction, level: LevelOfTheory, polish_gradient_calls: int
+) -> BarrierJob:
+    """The job of one reaction: the true structure, the first stochastic sample and the one that would be used.
+
+    That is the recommended one, or the deterministic one where nothing ranks the samples.
+    """
+    structures = reaction.structures()
+    used = "recommended" if "recommended" in structures else "deterministic"
+    like = reaction.ends.reactant
+    geometries = {TRUE: like.with_positions(reaction.true)}
+    geometries |= {kind: like.with_positions(structures[kind]) for kind in ("first", used) if kind in structures}
+    return BarrierJob(
+        place=place,
+        geometries=geometries,
+        level=level,
+        polish_gradient_calls=polish_gradient_calls,
+    )
+
+
+def barrier_energies(job: BarrierJob) -> BarrierEnergies:
+    """Energies of all geometries of a job; a failed calculation is recorded, never raised."""
+    found = {name: _energies(geometry, job) for name, geometry in job.geometries.items()}
+    return BarrierEnergies(place=job.place, energies=found)
+
+
+def _energies(geometry: Geometry, job: BarrierJob) -> Energies:
+    counter = GradientCounter()
+    polish_counter = counter.child()
+    raw = polished = float("nan")
+    failure = ""
+    try:
+        raw = polished = _energy(geometry, job.level, counter)
+        if job.polish_gradient_calls:
+            polished = float("nan")  # unless the polish succeeds
+            relaxed = polish(geometry, job.level, polish_counter, job.polish_gradient_calls)
+            polished = _energy(relaxed, job.level, counter)
+    except CalculationError as error:
+        failure = error.kind
+    return Energies(
+        raw_ev=raw,
+        polished_ev=polished,
+        polish_gradient_calls=polish_counter.calls,
+        gradient_calls=counter.calls,
+        failure=failure,
+    )
+
+
+def _energy(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -> float:
+    return float(attach(geometry, level, counter).get_potential_energy())

@@ -1,0 +1,230 @@
+"""Prefect tasks of triage: guess and decide, settle what the estimates gave, close the audits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from sqlalchemy.orm import Session
+
+from chem.audit import AuditedReaction, AuditOutcome, audit_calibration, is_drawn
+from chem.generator import EndPoints, Generator
+from chem.hard_checks import hard_checks
+from chem.outcomes import Action, Decision, Outcome
+from chem.potential import resolve_level
+from chem.triage import Calibration, Threshold, decide_all, threshold_from
+from chem.types import TSCandidate
+from db.audits import Audit, add_audits, finish_audit, finished_estimates, finished_searches, load_audits
+from db.campaigns import load_decisions, reaction_members, record_decisions
+from db.engine import open_database, reading, writing
+from db.load import load_candidates, load_end_points
+from db.results import ESTIMATED
+from db.store import add_candidates, add_model_version
+from db.tables import CalculationKind
+from db.work import enqueue
+from tasks.generators import calibration_of, make_generator, weights_of
+from tasks.plan import calculation_settings, candidate_settings, preparation_settings
+from tasks.settings import ExploreSettings
+
+_KINDS = {Action.REFINE: CalculationKind.SEARCH, Action.ACCEPT: CalculationKind.ESTIMATE}
+
+
+@task(name="generate and triage", tags=["gpu"], cache_policy=NO_CACHE)
+def generate_candidates(settings: ExploreSettings, campaign: str, round_number: int) -> int:
+    """Guess transition states of every prepared reaction that has none, decide on each, queue what follows.
+
+    The whole frontier is one batch of the generator. Candidates, decisions and queue are written in one transaction.
+
+    Returns:
+        How many reactions were queued for a search or an estimate.
+    """
+    engine = open_database(settings.database)
+    try:
+        with reading(engine) as session:
+            decided = load_decisions(session, campaign)
+            keys = sorted(set(reaction_members(session, campaign)) - set(decided))
+            ends = load_end_points(session, keys, resolve_level(settings.level).key, preparation_settings(settings))
+            stored = load_candidates(session, keys, candidate_settings(settings))
+            own = _own_calibration(session, settings, campaign, decided)
+        keys = [key for key in keys if key in ends]
+        if not keys:
+            return 0
+        generator = make_generator(settings)
+        made = _generate(generator, {key: ends[key] for key in keys if key not in stored})
+        threshold = _threshold(settings, generator, own)
+        decisions = _decide(settings, threshold, {key: ends[key][0] for key in keys}, {**stored, **made})
+        with writing(engine) as session:
+            _record_weights(session, settings)
+            add_candidates(session, made, candidate_settings(settings))
+            record_decisions(session, campaign, decisions, round_number=round_number)
+            return sum(
+                _enqueue(session, settings, kind, [key for key in keys if decisions[key].action is action])
+                for action, kind in _KINDS.items()
+            )
+    finally:
+        engine.dispose()
+
+
+@task(name="settle estimates", cache_policy=NO_CACHE)
+def settle_estimates(settings: ExploreSettings, campaign: str, round_number: int) -> int:
+    """Send believed reactions whose estimate failed to the search after all, and draw the audit among the others.
+
+    A campaign that verifies nothing leaves both alone.
+
+    Returns:
+        How many reactions were queued for a search.
+    """
+    if settings.verify != "triage":
+        return 0
+    engine = open_database(settings.database)
+    try:
+        level = resolve_level(settings.level)
+        with reading(engine) as session:
+            rounds = reaction_members(session, campaign)
+            believed = {
+                key: decision
+                for key, decision in load_decisions(session, campaign).items()
+                if decision.action is Action.ACCEPT
+            }
+            known = set(load_audits(session, campaign))
+            estimates = finished_estimates(
+                session, believed, level.key, calculation_settings(settings, CalculationKind.ESTIMATE)
+            )
+            drawn = [
+                key
+                for key in sorted(estimates)
+                if key not in known
+                and estimates[key].outcome == ESTIMATED
+                and is_drawn(settings.seed, key, settings.audit_share)
+            ]
+            best = load_candidates(session, drawn, candidate_settings(settings))
+        diverted = {
+            key: _diverted(believed[key], estimate.failure.message)
+            for key, estimate in estimates.items()
+            if estimate.failure is not None
+        }
+        audits = [
+            Audit(
+                reaction_key=key,
+                confidence=best[key][0].confidence,
+                estimated_forward_ev=estimates[key].forward_ev,
+            )
+            for key in drawn
+        ]
+        with writing(engine) as session:
+            record_decisions(session, campaign, diverted, round_number=round_number)
+            add_audits(session, campaign, audits, rounds=rounds)
+            return _enqueue(session, settings, CalculationKind.SEARCH, [*diverted, *drawn])
+    finally:
+        engine.dispose()
+
+
+@task(name="close audits", cache_policy=NO_CACHE)
+def close_audits(settings: ExploreSettings, campaign: str) -> int:
+    """Hold the estimates of audited reactions against what their searches found.
+
+    Returns:
+        How many audits ended.
+    """
+    engine = open_database(settings.database)
+    try:
+        with reading(engine) as session:
+            waiting = [key for key, audit in load_audits(session, campaign).items() if audit.outcome is None]
+            searches = finished_searches(
+                session,
+                waiting,
+                resolve_level(settings.level).key,
+                calculation_settings(settings, CalculationKind.SEARCH),
+            )
+        with writing(engine) as session:
+            for key, search in sorted(searches.items()):
+                finish_audit(
+                    session,
+                    campaign,
+                    key,
+                    outcome=_audit_outcome(search.outcome, search.forward_ev),
+                    verified_forward_ev=search.forward_ev,
+                )
+        return len(searches)
+    finally:
+        engine.dispose()
+
+
+def _generate(generator: Generator, ends: dict[str, list[EndPoints]]) -> dict[str, list[TSCandidate]]:
+    """Candidates of each reaction from all its end points, in one call."""
+    guesses = iter(generator.generate([pair for pairs in ends.values() for pair in pairs]) if ends else [])
+    return {key: _interleave([next(guesses) for _ in pairs]) for key, pairs in ends.items()}
+
+
+def _interleave(lists: list[list[Any]]) -> list[Any]:
+    """First of each list, then the second of each: the best guess from every pair of end points comes first."""
+    longest = max((len(each) for each in lists), default=0)
+    return [each[rank] for rank in range(longest) for each in lists if rank < len(each)]
+
+
+def _threshold(settings: ExploreSettings, generator: Generator, own: Calibration | None) -> Threshold | None:
+    """From the campaign's own audit once that is large enough, else from what the generator was calibrated on."""
+    calibration = calibration_of(generator)
+    if settings.verify != "triage" or calibration is None:
+        return None
+    return threshold_from(calibration if own is None else own, settings.triage.make_rule())
+
+
+def _own_calibration(
+    session: Session, settings: ExploreSettings, campaign: str, decided: dict[str, Decision]
+) -> Calibration | None:
+    """The random sample of the campaign: finished audits, and what was drawn of the reactions sent to the search."""
+    audits = load_audits(session, campaign)
+    sample = []
+    for key, decision in decided.items():
+        audit = audits.get(key)
+        if audit is not None and audit.outcome is not None:
+            error = audit.error_kcal_mol if audit.outcome is AuditOutcome.VERIFIED else float("inf")
+            sample.append(AuditedReaction(score_kcal_mol=decision.score_kcal_mol, error_kcal_mol=error))
+        elif decision.action is Action.REFINE and is_drawn(settings.seed, key, settings.audit_share):
+            sample.append(AuditedReaction(score_kcal_mol=decision.score_kcal_mol, error_kcal_mol=None))
+    return audit_calibration(sample, campaign)
+
+
+def _decide(
+    settings: ExploreSettings,
+    threshold: Threshold | None,
+    ends: dict[str, EndPoints],
+    candidates: dict[str, list[TSCandidate]],
+) -> dict[str, Decision]:
+    best = [next(iter(candidates.get(key, [])), None) for key in ends]
+    faults = [
+        () if candidate is None else hard_checks(candidate.geometry, pair)
+        for candidate, pair in zip(best, ends.values(), strict=True)
+    ]
+    return dict(zip(ends, decide_all(settings.verify, threshold, best, faults), strict=True))
+
+
+def _diverted(decision: Decision, message: str) -> Decision:
+    """The decision on a believed reaction whose estimate failed: the score no longer counts."""
+    return Decision(action=Action.REFINE, reasons=(*decision.reasons, f"the estimate failed: {message}"))
+
+
+def _audit_outcome(outcome: str, forward_ev: float | None) -> AuditOutcome:
+    if forward_ev is not None:
+        return AuditOutcome.VERIFIED
+    return AuditOutcome.WRONG_SADDLE if outcome == Outcome.UNINTENDED else AuditOutcome.NOT_VERIFIED
+
+
+def _enqueue(session: Session, settings: ExploreSettings, kind: CalculationKind, keys: list[str]) -> int:
+    return enqueue(
+        session,
+        kind=kind,
+        reaction_keys=sorted(keys),
+        level_key=resolve_level(settings.level).key,
+        settings=calculation_settings(settings, kind),
+    )
+
+
+def _record_weights(session: Session, settings: ExploreSettings) -> None:
+    """Note which weights made the candidates, with what is known of them."""
+    if settings.generator == "classical":
+        return
+    for name, file in zip(("generator", "confidence"), weights_of(settings), strict=True):
+        add_model_version(session, name=name, checkpoint_hash=file.sha256, metrics=file.card, active=True)
