@@ -17,7 +17,7 @@ import torch
 from e3nn import o3
 from torch import Tensor, nn
 
-from models.frames import aligned_by_fragment
+from models.frames import aligned_by_fragment, in_full_precision
 
 MEAN_NEIGHBOURS = 14.0
 
@@ -119,6 +119,12 @@ def split_parts(nodes: Tensor, parts: tuple[Part, ...]) -> tuple[Tensor, ...]:
     return nodes.split([part.stop - part.start for part in parts], dim=-1)
 
 
+def mixed_exactly(linear: o3.Linear, nodes: Tensor) -> Tensor:
+    """An e3nn linear map outside automatic mixed precision, which its compiled code does not know."""
+    with torch.autocast(nodes.device.type, enabled=False):
+        return linear(nodes.to(linear.weight.dtype))
+
+
 class RadialBasis(nn.Module):
     """Gaussians evenly spaced in exp(-d / 2.5 Angstrom), so that short distances are resolved best."""
 
@@ -199,9 +205,15 @@ class AtomUpdate(nn.Module):
             nn.Linear(2 * self.n_scalars, hidden), nn.SiLU(), nn.Linear(hidden, self.n_scalars + n_gates)
         )
 
+    @in_full_precision
+    def multiplied(self, nodes: Tensor) -> Tensor:
+        """Products of two views of the features, mixed back into their irreps; same shape."""
+        nodes = nodes.to(self.left.weight.dtype)
+        return self.mix(self.product(self.left(nodes), self.right(nodes)))
+
     def forward(self, nodes: Tensor) -> Tensor:
         """Change of the node features, same shape."""
-        mixed = split_parts(self.mix(self.product(self.left(nodes), self.right(nodes))), self.parts)
+        mixed = split_parts(self.multiplied(nodes), self.parts)
         own = split_parts(nodes, self.parts)
         place = next(place for place, part in enumerate(self.parts) if part.is_scalar)
         widths = [self.n_scalars] + [part.mul for part in self.parts if not part.is_scalar]
@@ -253,7 +265,9 @@ class Block(nn.Module):
         own = split_parts(nodes, self.parts)
         scalars = own[next(place for place, part in enumerate(self.parts) if part.is_scalar)]
         # Projections of the atoms' vectors on the pair's direction carry angles into the pair.
-        receivers, senders = self.probe(nodes).unflatten(-1, (2, self.n_probes, 3)).unbind(-3)  # (B, N, P, 3)
+        receivers, senders = (
+            mixed_exactly(self.probe, nodes).unflatten(-1, (2, self.n_probes, 3)).unbind(-3)
+        )  # (B, N, P, 3)
         unit = harmonics[0]
         seen = [(unit @ receivers.transpose(-1, -2)), torch.einsum("bjpx,bijx->bijp", senders, unit)]
         hidden = self.from_pair(torch.cat([features.pairs, *seen], dim=-1))
@@ -275,7 +289,8 @@ class Block(nn.Module):
         sizes = [self.n_directions] * len(harmonics)
         for weight, harmonic in zip(weights.split(sizes, dim=-1), harmonics_of_others, strict=True):
             gathered.append((weight.transpose(-1, -2) @ harmonic).sum(1).flatten(-2))
-        nodes = features.nodes + self.gather(torch.cat(gathered, dim=-1) / math.sqrt(MEAN_NEIGHBOURS))
+        messages = torch.cat(gathered, dim=-1) / math.sqrt(MEAN_NEIGHBOURS)
+        nodes = features.nodes + mixed_exactly(self.gather, messages)
         nodes = nodes + self.update(self.update_norm(nodes))
         return Features(
             nodes=nodes * features.mask,
@@ -386,7 +401,7 @@ class DisplacementHead(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """Displacements, shape (B, N, 3), Angstrom, in the units of the input."""
-        own = self.scale * self.own(self.norm(features.nodes))
+        own = self.scale * mixed_exactly(self.own, self.norm(features.nodes))
         along = (self.pair(features.pairs) * features.pair_mask * features.vectors).sum(2)
         gate = nn.functional.silu(
             self.pair_hidden(features.pairs).unsqueeze(1) + self.other_hidden(features.pairs_of_others)

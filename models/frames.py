@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
 import torch
 from torch import Tensor
 
+P = ParamSpec("P")
 SQUARINGS = 14  # an eigenvalue 0.1 % below the largest has vanished after 2^14 steps of power iteration
+
+
+def in_full_precision(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """Keep automatic mixed precision out of a function: bfloat16 resolves 0.03 Angstrom at 8 Angstrom."""
+
+    @wraps(function)
+    def kept(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        device = next(value for value in args if isinstance(value, Tensor)).device.type
+        with torch.autocast(device, enabled=False):
+            return function(*args, **kwargs)
+
+    return kept
 
 
 def masked_mean(positions: Tensor, mask: Tensor) -> Tensor:
@@ -27,6 +44,7 @@ def centered(positions: Tensor, mask: Tensor) -> Tensor:
     return (positions - masked_mean(positions, mask)) * mask.to(positions.dtype).unsqueeze(-1)
 
 
+@in_full_precision
 def best_rotation(covariance: Tensor) -> Tensor:
     """Proper rotation that best superposes two centred structures, by Horn's quaternions (10.1364/JOSAA.4.000629).
 
@@ -68,6 +86,7 @@ def best_rotation(covariance: Tensor) -> Tensor:
     return torch.stack([torch.stack(row, dim=-1) for row in rotation], dim=-2)
 
 
+@in_full_precision
 def aligned(mobile: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Move whole structures onto others by translation and proper rotation.
 
@@ -85,6 +104,7 @@ def aligned(mobile: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     return (mobile @ rotation + center) * mask.to(mobile.dtype).unsqueeze(-1)
 
 
+@in_full_precision
 def aligned_by_fragment(mobile: Tensor, target: Tensor, together: Tensor) -> Tensor:
     """Move every fragment of a structure, for itself, onto the same atoms of another.
 
@@ -109,6 +129,7 @@ def aligned_by_fragment(mobile: Tensor, target: Tensor, together: Tensor) -> Ten
     return moved * weights.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
 
 
+@in_full_precision
 def rmsd(mobile: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """Root-mean-square deviation after `aligned`, Angstrom, shape (...,)."""
     squares = (

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import e3nn
 import torch
 from torch import Tensor
 
@@ -155,6 +156,8 @@ def main(arguments: list[str] | None = None, report: Callable[[dict[str, float]]
     held_out = [i for i, split in enumerate(data.splits) if split == "val"][: given.validate_on]
     if not chosen or not held_out:
         raise InputError(f"{given.data} has {len(chosen)} train and {len(held_out)} val reactions; both are needed")
+    if config.training.compile:
+        e3nn.set_optimization_defaults(jit_script_fx=False)  # scripted parts would break the compiled graph
     torch.manual_seed(config.training.seed)
     model = ReactDiff(config.model)
     state = training_init(model, config.training, device)

@@ -13,7 +13,7 @@ import yaml
 from chem.errors import InputError
 from models.backbone import BackboneConfig
 from models.checkpoints import read_checkpoint
-from models.frames import rmsd
+from models.frames import aligned, rmsd
 from models.generator_training import BestWeights, fold_of, main, prepared
 from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig
 from models.reaction_data import read_npz
@@ -206,3 +206,21 @@ def test_path_noise_is_widest_half_way() -> None:
     assert spread[0] == spread[3] == 0.0
     assert spread[2] == pytest.approx(0.05)
     assert spread[1] < spread[2]
+
+
+def test_mixed_precision_leaves_superposition_exact() -> None:
+    generator = torch.Generator().manual_seed(0)
+    mobile = 5.0 * torch.randn(4, 9, 3, generator=generator)
+    target = 5.0 * torch.randn(4, 9, 3, generator=generator)
+    mask = torch.ones(4, 9)
+    plain = aligned(mobile, target, mask)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = aligned(mobile, target, mask)
+    assert torch.equal(plain, mixed)
+
+
+def test_training_in_mixed_precision_runs_and_stays_finite(tmp_path: Path) -> None:
+    write_reactions(tmp_path / "data.npz")
+    write_configuration(tmp_path / "model.yaml", precision="bfloat16")
+    arguments = ["--data", str(tmp_path / "data.npz"), "--config", str(tmp_path / "model.yaml"), "--device", "cpu"]
+    main([*arguments, "--out", str(tmp_path / "run")], quiet)
