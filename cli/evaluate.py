@@ -35,7 +35,7 @@ def generator_command(
     data: Annotated[Path, typer.Option(help="Reactions with known transition states, as for training.")],
     split: Annotated[str, typer.Option(help="Any value of the file's `split`, such as val or test.")],
     samples: Annotated[int, typer.Option(min=1, help="Samples of each reaction; the first is deterministic.")] = 8,
-    steps: Annotated[int, typer.Option(min=1, help="Network evaluations of each sample.")] = 10,
+    steps: Annotated[int, typer.Option(min=1, help="Network evaluations of each sample.")] = 3,
     start_noise: Annotated[
         float, typer.Option("--start-noise", min=0.0, help="Noise on the start of stochastic samples, Angstrom.")
     ] = 0.1,

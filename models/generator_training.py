@@ -44,7 +44,7 @@ class GeneratorTrainingConfig:
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
     path: PathConfig = field(default_factory=PathConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    sampling_steps: int = 10
+    sampling_steps: int = 3
 
     @property
     def model(self) -> ReactDiffConfig:

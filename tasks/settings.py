@@ -70,7 +70,7 @@ class SamplingSettings:
         device: `auto`, `cpu` or `cuda`.
     """
 
-    steps: int = 10
+    steps: int = 3
     start_noise_angstrom: float = 0.1
     device: str = "auto"
 

@@ -15,6 +15,7 @@ import yaml
 import models
 from chem.errors import ConfigurationError
 
+METADATA = "cairn"  # as models.checkpoints writes it; a test reads one with the other
 SHIPPED = Path(models.__file__).parent / "weights" / "shipped.yaml"
 
 
@@ -78,8 +79,10 @@ def _read(path: Path, _modified_ns: int, _size: int) -> WeightsFile:
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
     try:
-        metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-        card = json.loads(metadata.get("card", "{}"))
+        header = json.loads(content[8 : 8 + length])
+        facts = json.loads(header.get("__metadata__", {}).get(METADATA, "{}"))
     except (ValueError, AttributeError) as error:
         raise ConfigurationError(f"{path} is no safetensors file: {error}") from error
-    return WeightsFile(path=path, kind=metadata.get("kind", ""), sha256=hashlib.sha256(content).hexdigest(), card=card)
+    return WeightsFile(
+        path=path, kind=facts.get("kind", ""), sha256=hashlib.sha256(content).hexdigest(), card=facts.get("card", {})
+    )

@@ -23,7 +23,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def write(path, kind, **card):
-    header = json.dumps({"__metadata__": {"format": "1", "kind": kind, "card": json.dumps(card)}}).encode()
+    facts = json.dumps({"format": "1", "kind": kind, "config": {}, "card": card})
+    header = json.dumps({"__metadata__": {"cairn": facts}}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     return path
 
@@ -152,3 +153,15 @@ def test_the_network_is_loaded_once_guesses_and_says_how_far_to_trust_it(tmp_pat
     assert [(one.generator, one.confidence) for one in strange] == [("classical", 0.0)]
     assert "Sb" in strange[0].unscored_reasons[0]
     assert np.isfinite(known[0].geometry.positions).all()
+
+
+def test_the_weights_that_the_models_write_are_known_without_them(tmp_path):
+    from torch import nn
+
+    from models.checkpoints import save_weights
+
+    path = tmp_path / "weights.safetensors"
+    sha256 = save_weights(path, nn.Linear(2, 1), "reactdiff", {}, {"seed": 7})
+    found = find_weights("reactdiff", path)
+    assert (found.kind, found.sha256, found.card) == ("reactdiff", sha256, {"seed": 7})
+    assert save_weights(tmp_path / "again.safetensors", nn.Linear(2, 1), "reactdiff", {}, {"seed": 7}) != sha256
