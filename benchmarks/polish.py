@@ -1,6 +1,7 @@
 """What a polish is worth: error of the barrier after so many gradient calls, by optimiser.
 
-Generated and true transition states are relaxed alike, with the reacting distances held, and their energies compared.
+Generated and true transition states are treated alike, and their energies compared: relaxed with the reacting distances
+held (the first three), or walked toward the saddle point (the last, which `chem.polish` is).
 
     OMP_NUM_THREADS=1 python benchmarks/polish.py --data rdb7.npz --split val -n 60
 """

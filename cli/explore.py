@@ -49,7 +49,8 @@ def explore_command(
         str | None, typer.Option(help="reactdiff: the trained network; classical: interpolated distances, no training.")
     ] = None,
     verify: Annotated[
-        str | None, typer.Option(help="all: verify every reaction; triage: the doubtful ones; none: estimates only.")
+        str | None,
+        typer.Option(help="triage: search and check the doubtful reactions; all: every one; none: estimates only."),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Where the HTML report goes; default: beside the database.")
@@ -58,7 +59,7 @@ def explore_command(
         bool, typer.Option("--json", help="One JSON object with the summary on standard output.")
     ] = False,
 ) -> None:
-    """Explore a reaction network: enumerate reactions, find transition states, verify them, keep everything.
+    """Explore a reaction network: enumerate, generate transition states, verify the doubtful, keep everything.
 
     Run it again on the same database to go on: nothing that is finished is calculated again.
 

@@ -87,7 +87,7 @@ def read_checkpoint(path: Path, kind: str, sha256: str = "") -> Checkpoint:
         ConfigurationError: The file is missing, damaged, of another kind or format, or not the one asked for.
     """
     if not path.exists():
-        raise ConfigurationError(f"no checkpoint {path}; give a .safetensors file that `cairn train` wrote")
+        raise ConfigurationError(f"no checkpoint {path}; give a .safetensors file that `cairn train generator` wrote")
     found = hash_of(path)
     if sha256 and found != sha256:
         raise ConfigurationError(

@@ -53,8 +53,8 @@ class ConfidenceTrainingConfig:
     batch_size: int = 64
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
-    n_reactions: int = 4000
-    n_errors: int = 2000
+    n_reactions: int = 1800
+    n_errors: int = 900
     polish_gradient_calls: int = 15
     seed: int = 0
 

@@ -288,8 +288,7 @@ def test_every_table_that_the_readme_explains_exists_and_no_important_one_is_lef
         for name in re.findall(r"`(\w+)`", row)
     }
     assert named <= set(Base.metadata.tables)
-    unused = {"model_version", "audit"}  # made for the learned generator, empty until there is one
-    assert named == set(Base.metadata.tables) - unused
+    assert named == set(Base.metadata.tables)
 
 
 def test_the_defaults_that_the_readme_names_are_the_defaults():
