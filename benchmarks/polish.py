@@ -43,11 +43,11 @@ def trace(start: Geometry, ends: EndPoints, held: list[Pair], optimiser: str, le
     bonds = [[float(atoms.get_distance(i, j)), [i, j]] for i, j in held]
     energies = [float(atoms.get_potential_energy())]
     if optimiser.endswith("sella, saddle"):
-        from sella import Sella  # noqa: PLC0415
+        from sella import Sella
 
         run = Sella(atoms, order=1, internal=True, allow_fragments=True, exact_geodesic=False, gamma=0.4, logfile=None)
     elif optimiser == "sella, minimum":
-        from sella import Constraints, Sella  # noqa: PLC0415
+        from sella import Constraints, Sella
 
         constraints = Constraints(atoms)
         for pair in held:

@@ -1,4 +1,4 @@
-"""How often, and at what cost, Sella finds the right saddle from a generated, a classical and the true transition state.
+"""How often, and at what cost, Sella finds the right saddle from a generated, a classical and the true structure.
 
 The right saddle is the one reached from the published transition state, within 0.5 kcal/mol. All starts run at one
 level with the same checks; a search is one start and nothing else. With `--ends published` the published ends are

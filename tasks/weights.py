@@ -54,7 +54,8 @@ def find_weights(kind: str, path: Path | None = None) -> WeightsFile:
         found = _read(path, state.st_mtime_ns, state.st_size)
     except OSError as error:
         raise ConfigurationError(
-            f"cannot read the {kind} weights {path}: {error.strerror}; give a .safetensors file from `cairn train generator`"
+            f"cannot read the {kind} weights {path}: {error.strerror};"
+            " give a .safetensors file from `cairn train generator`"
         ) from error
     if wanted and found.sha256 != wanted:
         raise ConfigurationError(f"{path} has SHA-256 {found.sha256}, not {wanted} as {SHIPPED.name} says; restore it")
