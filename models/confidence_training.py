@@ -54,7 +54,7 @@ class ConfidenceTrainingConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     n_reactions: int = 1800
-    n_errors: int = 900
+    n_errors: int = 450
     polish_gradient_calls: int = 15
     seed: int = 0
 

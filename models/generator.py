@@ -9,6 +9,7 @@ import numpy as np
 
 from chem.alignment import align
 from chem.generator import EndPoints
+from chem.perception import perceive_graph
 from chem.types import TSCandidate
 from models.checkpoints import Checkpoint, read_checkpoint, shipped
 from models.confidence import Scorer, load_scorer
@@ -76,6 +77,8 @@ class DiffusionGenerator:
             reasons.append(f"the generator was not trained on charge {ends.reactant.charge:+d}")
         if ends.reactant.multiplicity != 1:
             reasons.append(f"the generator was not trained on multiplicity {ends.reactant.multiplicity}")
+        if min(len(perceive_graph(side).fragments) for side in (ends.reactant, ends.product)) > 1:
+            reasons.append("the generator was not trained on reactions with several molecules on both sides")
         return tuple(reasons)
 
     def samples(
