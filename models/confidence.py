@@ -99,6 +99,7 @@ class Scorer(nn.Module):
         )
         # Platt's sigmoid for the probability, a monotone curve for the error.
         self.register_buffer("platt", torch.tensor([1.0, 0.0]))
+        self.register_buffer("preference", torch.tensor(0.0))  # for the deterministic sample, in log RMSD
         self.register_buffer("error_knots", torch.linspace(-3.0, 5.0, config.n_knots))
         self.register_buffer("error_values", torch.linspace(0.0, 50.0, config.n_knots))
         self.register_buffer("calibration_scores", torch.zeros(config.n_calibration))
@@ -137,17 +138,27 @@ class Scorer(nn.Module):
         self.eval()
         return self.calibrated(self.raw(features_of(self.trunk, batch, positions)))
 
+    @staticmethod
+    def doubt(raw: Tensor) -> Tensor:
+        """What the curve of the expected error is drawn over, shape (...).
+
+        The chance of being wrong ranks errors of `val` better than the head that learned errors does, as long as few
+        errors are measured: captured share 0.25 against 0.11 with 450 of them.
+        """
+        return -raw[..., 0]
+
     def calibrated(self, raw: Tensor) -> Scores:
-        """Scores from what `raw` gives."""
-        logit, log_error, log_rmsd = raw.unbind(-1)
-        place = torch.bucketize(log_error.contiguous(), self.error_knots).clamp(1, len(self.error_knots) - 1)
+        """Scores from what `raw` gives, shape (batch, n_samples, 3)."""
+        logit, _, log_rmsd = raw.unbind(-1)
+        doubt = self.doubt(raw)
+        place = torch.bucketize(doubt.contiguous(), self.error_knots).clamp(1, len(self.error_knots) - 1)
         left, right = self.error_knots[place - 1], self.error_knots[place]
-        share = ((log_error - left) / (right - left).clamp_min(1e-9)).clamp(0.0, 1.0)
+        share = ((doubt - left) / (right - left).clamp_min(1e-9)).clamp(0.0, 1.0)
         below, above = self.error_values[place - 1], self.error_values[place]
         return Scores(
             probability=torch.sigmoid(self.platt[0] * logit + self.platt[1]),
             error_kcal_mol=below + share * (above - below),
-            rank_by=log_rmsd,
+            rank_by=log_rmsd - self.preference * (torch.arange(raw.shape[1], device=raw.device) == 0),
         )
 
 

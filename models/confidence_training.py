@@ -184,6 +184,24 @@ def fit(scorer: Scorer, drawn: DrawnSamples, errors: Array, config: ConfidenceTr
     return rows
 
 
+PREFERENCES = (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
+
+
+def fit_preference(scorer: Scorer, drawn: DrawnSamples) -> None:
+    """How much better than the deterministic sample another must look to rank before it.
+
+    Args:
+        scorer: Changed in place: the preference with the lowest mean RMSD of what ranks first.
+        drawn: Samples of reactions that neither generator nor trunk was trained on.
+    """
+    rows = torch.arange(len(drawn.index))
+    found = []
+    for preference in PREFERENCES:
+        scorer.preference.fill_(preference)
+        found.append((float(drawn.rmsd[rows, recommended(scorer, drawn)].mean()), preference))
+    scorer.preference.fill_(min(found)[1])
+
+
 def recommended(scorer: Scorer, drawn: DrawnSamples) -> Tensor:
     """Which sample of each reaction ranks first, shape (n,)."""
     with torch.no_grad():
@@ -205,12 +223,12 @@ def calibrate(scorer: Scorer, drawn: DrawnSamples, errors: Array) -> None:
     right = (drawn.rmsd[rows, best] < RIGHT_BELOW_ANGSTROM).numpy()
     scorer.platt.copy_(torch.tensor(platt_scaling(raw[:, 0].double().numpy(), right)))
     known = ~np.isnan(errors)
-    scores, capped = raw[:, 1].double().numpy()[known], np.minimum(errors[known], CAP_KCAL_MOL)
+    scores, capped = scorer.doubt(raw).double().numpy()[known], np.minimum(errors[known], CAP_KCAL_MOL)
     knots, values = monotone_curve(scores, capped, len(scorer.error_knots))
     scorer.error_knots.copy_(torch.from_numpy(knots))
     scorer.error_values.copy_(torch.from_numpy(values))
     with torch.no_grad():
-        expected = scorer.calibrated(raw[torch.from_numpy(known)]).error_kcal_mol
+        expected = scorer.calibrated(raw[torch.from_numpy(known)].unsqueeze(1)).error_kcal_mol.squeeze(1)
     scorer.calibration_scores.copy_(expected)
     scorer.calibration_errors.copy_(torch.from_numpy(errors[known]))
 

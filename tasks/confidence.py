@@ -29,6 +29,7 @@ from models.confidence_training import (
     calibrate,
     draw_samples,
     fit,
+    fit_preference,
     recommended,
 )
 from models.evaluation.barrier_energies import TRUE, BarrierJob, barrier_energies
@@ -118,6 +119,7 @@ def train_confidence(
     scorer.trunk.load_state_dict(trunk.state_dict())
     rows = fit(scorer, drawn, errors, config)
     on_val = _drawn(inputs.folder / "val.npz", generator, trunk, data, held_out, config, progress)
+    fit_preference(scorer, on_val)
     best = recommended(scorer, on_val)
     kept = inputs.folder / "val_errors.npz"
     val_errors = _errors(inputs, config, on_val, best, list(range(len(held_out))), kept, limits, progress)
@@ -135,6 +137,7 @@ def train_confidence(
         "polish_gradient_calls": config.polish_gradient_calls,
         "seed": config.seed,
         "last_loss": rows[-1]["loss"],
+        "preference_for_deterministic": float(scorer.preference),
         "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
         "torch": torch.__version__,
     }
