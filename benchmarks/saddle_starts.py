@@ -212,6 +212,8 @@ def main() -> None:
                 for way in WAYS
                 if way in finished.value
             )
+            if arguments.json is not None:  # after each, so that an interrupted run leaves what it has
+                arguments.json.write_text(json.dumps({"rows": rows}, indent=1))
             print(f"{len(rows):4d}/{len(able)} rxn {finished.value['rxn']:6d}  {told}", flush=True)
     finally:
         pool.close()
