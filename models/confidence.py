@@ -81,6 +81,8 @@ class Scores:
 class Scorer(nn.Module):
     """Frozen trunk, small head, calibration."""
 
+    preference: Tensor  # for the deterministic sample, in log RMSD
+
     def __init__(self, config: ScorerConfig) -> None:
         super().__init__()
         self.config = config
@@ -99,7 +101,7 @@ class Scorer(nn.Module):
         )
         # Platt's sigmoid for the probability, a monotone curve for the error.
         self.register_buffer("platt", torch.tensor([1.0, 0.0]))
-        self.register_buffer("preference", torch.tensor(0.0))  # for the deterministic sample, in log RMSD
+        self.register_buffer("preference", torch.tensor(0.0))
         self.register_buffer("error_knots", torch.linspace(-3.0, 5.0, config.n_knots))
         self.register_buffer("error_values", torch.linspace(0.0, 50.0, config.n_knots))
         self.register_buffer("calibration_scores", torch.zeros(config.n_calibration))
