@@ -23,6 +23,7 @@ from chem.guess import changing_bonds
 from chem.model_hessian import model_hessian
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter, attach, resolve_level
+from chem.ranking import ERROR_CAP_KCAL_MOL
 from chem.saddle import NUMERICAL_ERRORS
 from chem.types import Geometry, LevelOfTheory, Pair
 from chem.units import kcal_mol
@@ -32,7 +33,6 @@ from models.generator_sampling import SamplingConfig
 from models.reaction_data import read_reactions
 
 CALLS = (0, 5, 10, 15, 25, 40)
-CAP_KCAL_MOL = 50.0
 OPTIMISERS = ("lbfgs", "bfgs, model hessian", "sella, minimum", "sella, saddle")
 
 
@@ -104,9 +104,9 @@ def main() -> None:
                 )
             except (CalculationError, *NUMERICAL_ERRORS):
                 failed += 1
-                errors.append([CAP_KCAL_MOL] * len(CALLS))
+                errors.append([ERROR_CAP_KCAL_MOL] * len(CALLS))
                 continue
-            errors.append([min(abs(kcal_mol(a - b)), CAP_KCAL_MOL) for a, b in zip(own, reference, strict=True)])
+            errors.append([min(abs(kcal_mol(a - b)), ERROR_CAP_KCAL_MOL) for a, b in zip(own, reference, strict=True)])
         table = np.array(errors)
         cells = " | ".join(f"{table[:, k].mean():.1f} / {np.median(table[:, k]):.1f}" for k in range(len(CALLS)))
         print(f"| {optimiser} | {failed} | {time.process_time() - began:.0f} | {cells} |", flush=True)

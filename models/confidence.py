@@ -193,7 +193,7 @@ def features_of(trunk: ReactDiff, batch: ReactionBatch, positions: Tensor) -> Te
 
 def _core(batch: ReactionBatch) -> Tensor:
     """Atoms of changing bonds, all atoms where no bond changes; shape (batch, n_atoms), bool."""
-    core = (batch.bonded[:, 0] ^ batch.bonded[:, 1]).any(-1)
+    core = batch.changing.any(-1)
     return torch.where(core.any(-1, keepdim=True), core, batch.mask)
 
 
@@ -211,7 +211,7 @@ def _read(trunk: ReactDiff, batch: ReactionBatch, positions: Tensor) -> Tensor:
     core = _core(batch)
     distances = (features.vectors.square().sum(-1) + 1e-12).sqrt()
     there = features.pair_mask.squeeze(-1) > 0
-    changing = (batch.bonded[:, 0] ^ batch.bonded[:, 1]) & there
+    changing = batch.changing & there
     spectators = batch.bonded.all(1) & there
     squares = change.square().sum(-1)
     moved = [

@@ -112,7 +112,7 @@ def draw_samples(
     """
     device = next(generator.parameters()).device
     sizes = [len(data.reactions[i].numbers) for i in index]
-    n_samples = 1 if sampling.deterministic else sampling.n_samples
+    n_samples = sampling.n_drawn
     largest = max(sizes)
     positions = torch.zeros(len(index), n_samples, largest, 3)
     features: list[Tensor] = [torch.empty(0)] * len(index)

@@ -93,9 +93,8 @@ class DiffusionGenerator:
         Yields:
             Places in the input and their samples, the order of the chunks being by size.
         """
-        n_samples = 1 if self.sampling.deterministic else self.sampling.n_samples
         done = 0
-        for places in chunks([len(each.numbers) for each in reactions], n_samples, self.device):
+        for places in chunks([len(each.numbers) for each in reactions], self.sampling.n_drawn, self.device):
             batch = with_start(collate([reactions[place] for place in places])).to(self.device)
             yield places, Samples(batch=batch, positions=draw(self.model, batch, self.sampling))
             done += len(places)

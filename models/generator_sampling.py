@@ -35,6 +35,11 @@ class SamplingConfig:
     seed: int = 0
     deterministic: bool = False
 
+    @property
+    def n_drawn(self) -> int:
+        """Candidates that are really drawn."""
+        return 1 if self.deterministic else self.n_samples
+
     def __post_init__(self) -> None:
         """Numbers in range."""
         if self.n_samples < 1 or self.n_steps < 1 or self.start_noise_angstrom < 0:
@@ -93,7 +98,7 @@ def draw(model: ReactDiff, batch: ReactionBatch, config: SamplingConfig) -> Tens
     The noise of a reaction depends on the seed and its number of atoms alone, not on what shares its batch.
     """
     first = sample(model, batch, n_steps=config.n_steps).unsqueeze(1)
-    n_noisy = 0 if config.deterministic else config.n_samples - 1
+    n_noisy = config.n_drawn - 1
     if n_noisy == 0:
         return first
     repeated = batch.select(torch.arange(len(batch), device=batch.numbers.device).repeat_interleave(n_noisy))

@@ -67,7 +67,7 @@ def prepared(data: ReactionData, index: list[int]) -> ReactionBatch:
 
 def core_rmsd(predicted: Tensor, batch: ReactionBatch) -> Tensor:
     """Deviation of the atoms of changing bonds, superposed on themselves, shape (batch,), Angstrom; NaN without any."""
-    core = (batch.bonded[:, 0] ^ batch.bonded[:, 1]).any(-1) & batch.mask
+    core = batch.changing.any(-1) & batch.mask
     value = rmsd(predicted, batch.ts, core.to(predicted))
     return torch.where(core.any(-1), value, torch.nan)
 

@@ -58,6 +58,11 @@ class ReactionBatch:
             moved[field.name] = tensor.to(device, dtype if tensor.is_floating_point() else None)
         return ReactionBatch(**moved)
 
+    @property
+    def changing(self) -> Tensor:
+        """Bonds that only one side has, shape (batch, n_atoms, n_atoms), bool."""
+        return self.bonded[:, 0] ^ self.bonded[:, 1]
+
     def __len__(self) -> int:
         """Number of reactions."""
         return int(self.numbers.shape[0])

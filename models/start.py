@@ -37,7 +37,7 @@ def wanted_distances(batch: ReactionBatch, placed: Tensor) -> tuple[Tensor, Tens
     known = batch.together.to(own)
     count = known.sum(1)
     mean = torch.where(count > 0, (own * known).sum(1) / count.clamp_min(1.0), apart.mean(1).clamp_min(2.5))
-    changing = batch.bonded[:, 0] ^ batch.bonded[:, 1]
+    changing = batch.changing
     bonded_length = (own * batch.bonded.to(own)).sum(1)  # the one side on which it is bonded
     wanted = torch.where(changing, STRETCH * bonded_length, mean)
     share = torch.where(changing | (count == 2), 1.0, torch.where(count == 1, ONE_SIDED_WEIGHT, APART_WEIGHT))
