@@ -7,7 +7,7 @@ the atom map: permutations that send kept bonds to kept, broken to broken and fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -31,6 +31,27 @@ def mapping_generators(reactant: MolecularGraph, product: MolecularGraph) -> lis
     return sorted(set(mapping_form(reactant.without_stereo(), product.without_stereo()).generators))
 
 
+def group_elements(generators: Sequence[Permutation], n_atoms: int, at_most: int) -> list[Permutation]:
+    """Elements of a permutation group, in the order of their length in generators.
+
+    Args:
+        generators: Permutations of the atoms, such as those from `mapping_generators`; empty for the identity alone.
+        n_atoms: Number of atoms.
+        at_most: Where to stop in a larger group.
+    """
+    elements = [tuple(range(n_atoms))]
+    known = set(elements)
+    for element in elements:  # grows while it is read
+        for generator in generators:
+            composed = tuple(element[image] for image in generator)
+            if composed not in known:
+                known.add(composed)
+                elements.append(composed)
+        if len(elements) >= at_most:
+            break
+    return elements[:at_most]
+
+
 def least_motion(
     mobile: FloatArray,
     target: FloatArray,
@@ -51,27 +72,10 @@ def least_motion(
     if not generators:
         return mobile
     best, motion = mobile, rmsd(mobile, target) if allowed(mobile) else np.inf
-    group = _elements(generators, len(mobile))
+    group = group_elements(generators, len(mobile), LARGEST_GROUP)
     while True:
         ranked = sorted((rmsd(best[list(order)], target), order) for order in group)
         better = next((each for each in ranked if each[0] < motion - 1e-9 and allowed(best[list(each[1])])), None)
         if better is None:
             return best
         motion, best = better[0], best[list(better[1])]
-
-
-def _elements(generators: list[Permutation], n_atoms: int) -> list[Permutation]:
-    """Elements of the group in the order of their length in generators, up to `LARGEST_GROUP`."""
-    identity = tuple(range(n_atoms))
-    found = {identity: None}
-    layers = [[identity], [identity]]
-    while layers[-1] and len(found) < LARGEST_GROUP:
-        fresh = []
-        for element in layers[-1]:
-            for generator in generators:
-                composed = tuple(element[generator[atom]] for atom in range(n_atoms))
-                if composed not in found and len(found) < LARGEST_GROUP:
-                    found[composed] = None
-                    fresh.append(composed)
-        layers.append(fresh)
-    return list(found)

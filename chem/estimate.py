@@ -38,22 +38,23 @@ def estimate_transition_state(
         CalculationError: An energy or the polish failed; kind `broken` where the polished candidate fails a hard check,
             `below_end` where it lies over 1 kcal/mol below an end. Such a candidate says nothing of the barrier.
     """
-    geometry = polish(candidate, level, counter, polish_gradient_calls)
-    if faults := hard_checks(geometry, ends):
+    polished = polish(candidate, ends, level, counter, polish_gradient_calls)
+    if faults := hard_checks(polished.geometry, ends):
         raise CalculationError("broken", f"the polished candidate cannot be believed: {'; '.join(faults)}")
-    energy, before, after = (
-        float(attach(each, level, counter).get_potential_energy()) for each in (geometry, ends.reactant, ends.product)
+    before, after = (
+        float(attach(each, level, counter).get_potential_energy()) for each in (ends.reactant, ends.product)
     )
-    lowest = kcal_mol(energy - max(before, after))
+    lowest = kcal_mol(polished.energy_ev - max(before, after))
     if lowest < -BELOW_KCAL_MOL:
         raise CalculationError("below_end", f"the polished candidate lies {-lowest:.1f} kcal/mol below an end")
     return TransitionState(
-        geometry=geometry,
-        energy_ev=energy,
+        geometry=polished.geometry,
+        energy_ev=polished.energy_ev,
         level=level,
         verdict=Verdict(),
         reactant_end=ends.reactant,
         product_end=ends.product,
         reactant_end_energy_ev=before,
         product_end_energy_ev=after,
+        walk=polished.walk,
     )

@@ -122,6 +122,31 @@ class Barrier:
     error_ev: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """How a polish went; what it says of the energy that it left.
+
+    Attributes:
+        gradient_calls: What it spent.
+        energy_change_ev: Energy at its end above that of the candidate.
+        largest_force_ev_per_angstrom: Left on an atom at its end.
+        lowest_curvature: Lowest eigenvalue of the optimiser's Hessian at its end, eV in the squared units of its
+            coordinates (Angstrom for distances, radian for angles); negative near a saddle point.
+        mode_overlap: Cosine between the mode of that eigenvalue and the direction of the reaction, 0 to 1; 0 where
+            the reaction has no direction.
+        moved_angstrom: Root-mean-square displacement of all atoms.
+        core_moved_angstrom: The same of the atoms of changing bonds, superposed on themselves.
+    """
+
+    gradient_calls: int
+    energy_change_ev: float
+    largest_force_ev_per_angstrom: float
+    lowest_curvature: float
+    mode_overlap: float
+    moved_angstrom: float
+    core_moved_angstrom: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TransitionState:
     """A converged saddle point with what was learned about it.
@@ -137,6 +162,7 @@ class TransitionState:
         reactant_end_energy_ev: Electronic energy of the reactant end.
         product_end_energy_ev: Electronic energy of the product end.
         imaginary_mode: Displacement along the lowest imaginary mode, shape (n_atoms, 3), unitless; not stored.
+        walk: How the polish went that led to it; None for one that was searched.
     """
 
     geometry: Geometry
@@ -149,6 +175,7 @@ class TransitionState:
     reactant_end_energy_ev: float | None = None
     product_end_energy_ev: float | None = None
     imaginary_mode: NDArray[np.float64] | None = None
+    walk: Walk | None = None
 
     @property
     def imaginary_frequencies_cm1(self) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from numpy.typing import NDArray
 
 from chem.errors import CalculationError, InputError
 from chem.potential import GradientCounter, attach
@@ -20,9 +21,12 @@ from chem.types import Geometry, LevelOfTheory
 
 FMAX_EV_PER_ANGSTROM = 0.02
 EIGENSOLVER_RESIDUAL = 0.4  # Sella's gamma; 0.1 spends a fifth more gradient calls from rough guesses
+EIGENSOLVER_VECTORS = 2  # of one diagonalisation that begins with the direction of the reaction
 # What Sella, jax, scipy and numpy throw when coordinates degenerate or a decomposition fails. LinAlgError and jax's
 # runtime errors derive from these. TypeError, AttributeError and KeyError mean a bug and pass.
 NUMERICAL_ERRORS = (RuntimeError, ValueError, ArithmeticError, IndexError, AssertionError)
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +51,7 @@ def find_saddle(
     level: LevelOfTheory,
     counter: GradientCounter,
     *,
+    direction: FloatArray | None = None,
     fmax_ev_per_angstrom: float = FMAX_EV_PER_ANGSTROM,
     max_steps: int = 500,
 ) -> SaddlePoint:
@@ -59,6 +64,8 @@ def find_saddle(
         guess: Where to start.
         level: Level of theory.
         counter: Counts every gradient; its budget is what limits the search.
+        direction: How the atoms move in the reaction, shape (n_atoms, 3), any length: from
+            `chem.reaction_direction`. None leaves the search for the mode to the gradient, which takes more calls.
         fmax_ev_per_angstrom: Largest force on an atom at which to stop.
         max_steps: Steps after which to give up.
 
@@ -68,24 +75,30 @@ def find_saddle(
     note = ""
     if guess.n_atoms > 2:  # Sella has no internal coordinates worth the name for two atoms
         try:
-            return _search(guess, level, counter, fmax_ev_per_angstrom, max_steps, internal=True)
+            return _search(guess, level, counter, fmax_ev_per_angstrom, max_steps, direction, internal=True)
         except InputError:  # a ValueError too, but the caller's
             raise
         except NUMERICAL_ERRORS as error:
             note = f"{type(error).__name__}: {error}"[:300]
     try:
-        return _search(guess, level, counter, fmax_ev_per_angstrom, max_steps, internal=False, note=note)
+        return _search(guess, level, counter, fmax_ev_per_angstrom, max_steps, direction, internal=False, note=note)
     except InputError:
         raise
     except NUMERICAL_ERRORS as error:
         raise CalculationError("numerical", f"the optimiser broke down ({type(error).__name__}: {error})") from error
 
 
-def saddle_optimiser(atoms: Atoms, *, internal: bool) -> Any:
-    """Sella on atoms with a calculator, as every search here runs it; an ASE optimiser."""
+def saddle_optimiser(atoms: Atoms, direction: FloatArray | None, *, internal: bool) -> Any:
+    """Sella on atoms with a calculator, as every search here runs it; an ASE optimiser.
+
+    Args:
+        atoms: Where to start; moved in place.
+        direction: Where the eigensolver starts, shape (n_atoms, 3); None takes the gradient.
+        internal: Whether it walks in internal coordinates.
+    """
     from sella import Sella  # noqa: PLC0415 - brings jax, which takes two seconds
 
-    return Sella(
+    walk = Sella(
         atoms,
         order=1,
         internal=internal,
@@ -94,6 +107,21 @@ def saddle_optimiser(atoms: Atoms, *, internal: bool) -> Any:
         gamma=EIGENSOLVER_RESIDUAL,
         logfile=None,
     )
+    if direction is not None:
+        # Sella takes a starting vector in its own reduced coordinates only, which exist once it does.
+        walk.pes.v0 = reduced_direction(walk, direction)
+        walk.diagkwargs["maxiter"] = EIGENSOLVER_VECTORS
+    return walk
+
+
+def reduced_direction(walk: Any, direction: FloatArray) -> FloatArray:
+    """A Cartesian displacement in the coordinates in which a Sella walk diagonalises, of unit length, shape (n,)."""
+    moved = direction.ravel()
+    if walk.pes.int is not None:
+        jacobian = walk.pes.int.jacobian()
+        moved = jacobian @ np.pad(moved, (0, jacobian.shape[1] - moved.size))  # dummy atoms stay
+    reduced: FloatArray = walk.pes.get_Ufree().T @ moved
+    return reduced / np.linalg.norm(reduced)
 
 
 def _search(
@@ -102,6 +130,7 @@ def _search(
     counter: GradientCounter,
     fmax: float,
     max_steps: int,
+    direction: FloatArray | None,
     *,
     internal: bool,
     note: str = "",
@@ -110,7 +139,7 @@ def _search(
     coordinates = "internal" if internal else "cartesian"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Sella warns of every coordinate that it replaces
-        converged = bool(saddle_optimiser(atoms, internal=internal).run(fmax=fmax, steps=max_steps))
+        converged = bool(saddle_optimiser(atoms, direction, internal=internal).run(fmax=fmax, steps=max_steps))
     if not converged:
         largest = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
         raise CalculationError(

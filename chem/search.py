@@ -30,6 +30,7 @@ from chem.outcomes import (
 )
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter, attach
+from chem.reaction_direction import reaction_direction
 from chem.saddle import SaddlePoint, find_saddle
 from chem.search_polish import relax_around
 from chem.types import Geometry, LevelOfTheory, TSCandidate
@@ -195,7 +196,7 @@ def _attempt(
         return _failed(start, *spent(), Failure(stage=Stage.GENERATE, kind=error.kind, message=str(error)))
     own = counter.child(settings.attempt_gradient_calls)
     try:
-        saddle = _find(guess, level, own, settings)
+        saddle = _find(guess, ends, level, own, settings)
     except CalculationError as error:
         return _failed(start, *spent(), Failure(stage=Stage.SADDLE, kind=error.kind, message=str(error)))
     for attempt in earlier:
@@ -226,9 +227,16 @@ def _guess(
     return relax_around(begin.guess, (*broken, *formed), level, counter, settings.polish_steps)
 
 
-def _find(guess: Geometry, level: LevelOfTheory, own: GradientCounter, settings: SearchSettings) -> SaddlePoint:
-    limited = own.child(settings.saddle_gradient_calls)
-    return find_saddle(guess, level, limited, fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom)
+def _find(
+    guess: Geometry, ends: EndPoints, level: LevelOfTheory, own: GradientCounter, settings: SearchSettings
+) -> SaddlePoint:
+    return find_saddle(
+        guess,
+        level,
+        own.child(settings.saddle_gradient_calls),
+        direction=reaction_direction(guess.positions, ends),
+        fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom,
+    )
 
 
 def _same_saddle(saddle: SaddlePoint, known: TransitionState) -> bool:
@@ -261,7 +269,7 @@ def _judge(
         )
 
     try:
-        saddle, analysis = _first_order(saddle, level, settings, own)
+        saddle, analysis = _first_order(saddle, ends, level, settings, own)
     except CalculationError as error:
         return fail(Stage.FREQUENCIES, error.kind, str(error), plain, ())
     except np.linalg.LinAlgError as error:
@@ -313,7 +321,7 @@ def _judge(
 
 
 def _first_order(
-    saddle: SaddlePoint, level: LevelOfTheory, settings: SearchSettings, own: GradientCounter
+    saddle: SaddlePoint, ends: EndPoints, level: LevelOfTheory, settings: SearchSettings, own: GradientCounter
 ) -> tuple[SaddlePoint, Vibrations]:
     """The saddle with its vibrations; from one of order two, pushed once along the second mode and searched again."""
     analysis = vibrations(saddle.geometry, finite_difference_hessian(saddle.geometry, level, own))
@@ -322,7 +330,7 @@ def _first_order(
     mode = analysis.modes[1]
     push = PUSH_ANGSTROM * mode / np.linalg.norm(mode, axis=1).max()
     try:
-        again = _find(saddle.geometry.with_positions(saddle.geometry.positions + push), level, own, settings)
+        again = _find(saddle.geometry.with_positions(saddle.geometry.positions + push), ends, level, own, settings)
         pushed = vibrations(again.geometry, finite_difference_hessian(again.geometry, level, own))
     except CalculationError:
         return saddle, analysis  # its order fails the check that follows, with both modes in the evidence

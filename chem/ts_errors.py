@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from chem.alignment import rmsd
-from chem.equivalent_atoms import Permutation, mapping_generators
+from chem.equivalent_atoms import Permutation, group_elements, mapping_generators
 from chem.errors import CalculationError, GeometryError
 from chem.generator import EndPoints
 from chem.guess import changing_bonds, pair_distances
@@ -119,7 +119,7 @@ def lenient_rmsd(
     if generated.shape != true.shape:
         raise GeometryError(f"structures must share one shape (n_atoms, 3), got {generated.shape}, {true.shape}")
     mobile, target = generated - generated.mean(axis=0), true - true.mean(axis=0)
-    group = _group(generators, len(true))
+    group = np.array(group_elements(generators, len(true), LARGEST_GROUP + 1))  # (n_elements, n_atoms)
     if len(group) > LARGEST_GROUP:
         group = _assigned(mobile, target, generators)
     overlap = float(_overlaps(mobile[group], target).max())
@@ -134,21 +134,6 @@ def _overlaps(mobile: FloatArray, target: FloatArray) -> FloatArray:
     return sums
 
 
-def _group(generators: Sequence[Permutation], n_atoms: int) -> NDArray[np.int64]:
-    """Elements of the group by length in generators, one more than `LARGEST_GROUP` at most; (n_elements, n_atoms)."""
-    elements = {tuple(range(n_atoms)): None}
-    queue = list(elements)
-    for element in queue:  # grows while it is read
-        for generator in generators:
-            composed = tuple(element[image] for image in generator)
-            if composed not in elements:
-                elements[composed] = None
-                queue.append(composed)
-        if len(elements) > LARGEST_GROUP:
-            break
-    return np.array(queue[: LARGEST_GROUP + 1], dtype=np.int64)
-
-
 def _assigned(mobile: FloatArray, target: FloatArray, generators: Sequence[Permutation]) -> NDArray[np.int64]:
     """Relabellings whose freely exchangeable atoms are assigned in turn with the alignment; (n_trials, n_atoms)."""
     exchanges = [g for g in generators if sum(atom != image for atom, image in enumerate(g)) == 2]
@@ -161,7 +146,8 @@ def _assigned(mobile: FloatArray, target: FloatArray, generators: Sequence[Permu
     for members in sets:
         middle[np.ix_(members, members)] = 1.0 / len(members)
     found = []
-    for start in _group([g for g in generators if g not in exchanges], len(target)):
+    rest = [g for g in generators if g not in exchanges]
+    for start in np.array(group_elements(rest, len(target), LARGEST_GROUP + 1)):
         left, _, right = np.linalg.svd((middle @ mobile[start]).T @ (middle @ target))
         for handedness in (1.0, -1.0):  # the two hands may differ in their best assignment
             order, rotation = start.copy(), left @ np.diag([1.0, 1.0, handedness]) @ right

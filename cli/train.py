@@ -31,6 +31,12 @@ def generator_command(
     config: Config,
     output: Folder,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
+    start_from: Annotated[
+        Path | None, typer.Option("--start-from", help="Weights of a trained generator to begin with, not random ones.")
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Share every batch among so many processes, each with one CPU core or one GPU.")
+    ] = 1,
     max_seconds: Annotated[
         float | None, typer.Option("--max-seconds", min=0.0, help="Stop with a checkpoint after this long.")
     ] = None,
@@ -61,6 +67,8 @@ def generator_command(
     steps = read_configuration(GeneratorTrainingConfig, config).training.steps
     arguments = ["--data", str(data), "--config", str(config), "--out", str(output), "--device", str(device_of(device))]
     arguments += ["--resume"] if resume else []
+    arguments += ["--start-from", str(start_from)] if start_from is not None else []
+    arguments += ["--processes", str(processes)]
     arguments += ["--max-seconds", str(max_seconds)] if max_seconds is not None else []
     arguments += ["--fold", fold] if fold else []
     rows: list[dict[str, float]] = []

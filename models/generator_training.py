@@ -6,12 +6,14 @@ Runs with torch, e3nn, numpy, safetensors and yaml alone: `python -m models.gene
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import datetime as dt
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,9 @@ from torch import Tensor
 
 from chem.errors import InputError
 from models.backbone import BackboneConfig
-from models.checkpoints import hash_of, save_weights
+from models.checkpoints import read_checkpoint, save_weights
 from models.configuration import read_configuration
+from models.data_parallel import ALONE, Processes, check_processes, started
 from models.frames import rmsd
 from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig, loss, sample
 from models.reaction_batch import ReactionBatch, collate
@@ -30,11 +33,13 @@ from models.reaction_data import ReactionData, read_reactions
 from models.start import with_start
 from models.training import TrainingConfig, train, training_init
 from models.training_checkpoint import has_checkpoint, load_checkpoint
+from models.weights_file import hash_of
 
 KIND = "reactdiff"
 CRITERION = "rmsd_median_angstrom"  # on `val`; the weights that ship are the best by it
 WEIGHTS_FILE = "weights.safetensors"
 PREPARE_BATCH = 500  # reactions whose starts are made at once
+Report = Callable[[dict[str, float]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,29 @@ def prepared(data: ReactionData, index: list[int]) -> ReactionBatch:
     groups = [index[first : first + PREPARE_BATCH] for first in range(0, len(index), PREPARE_BATCH)]
     parts = [with_start(collate([data.reactions[i] for i in group], size)) for group in groups]
     return ReactionBatch.stack(parts)
+
+
+def loss_with_common_coin(
+    model: ReactDiff, batch: ReactionBatch, own_noise: torch.Generator, common_noise: torch.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """`loss`, with one coin for all processes that says whether the path of this step ends in the network's prediction.
+
+    That costs one more evaluation of the network: where some did it and some did not, some would wait for the others.
+
+    Args:
+        model: The network.
+        batch: This process's share of the batch.
+        own_noise: Noise of this process.
+        common_noise: Randomness that all processes draw alike.
+
+    Returns:
+        As `loss`.
+    """
+    path = model.config.path
+    rollout = float(torch.rand((), generator=common_noise)) < path.rollout_share
+    decided = copy.copy(model)  # the same weights
+    decided.config = replace(model.config, path=replace(path, rollout_share=float(rollout)))
+    return loss(decided, batch, own_noise)
 
 
 def core_rmsd(predicted: Tensor, batch: ReactionBatch) -> Tensor:
@@ -131,14 +159,16 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--config", type=Path, required=True, help="configs/model/*.yaml")
     made.add_argument("--out", type=Path, required=True, help="folder for checkpoint/, curve.csv and weights")
     made.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    made.add_argument("--start-from", type=Path, help="weights of a trained generator to begin with, not random ones")
     made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    made.add_argument("--processes", type=int, default=1, help="share every batch among so many CPU cores or GPUs")
     made.add_argument("--max-seconds", type=float, default=math.inf, help="stop with a checkpoint after this long")
     made.add_argument("--fold", default="", help="k/K: leave out fold k of K, for training a confidence")
     made.add_argument("--validate-on", type=int, default=300, help="reactions of the validation split to use")
     return made
 
 
-def main(arguments: list[str] | None = None, report: Callable[[dict[str, float]], None] | None = None) -> None:
+def main(arguments: list[str] | None = None, report: Report | None = None) -> None:
     """Train from the command line.
 
     Args:
@@ -146,8 +176,23 @@ def main(arguments: list[str] | None = None, report: Callable[[dict[str, float]]
         report: Called with each row of the curve; None prints it as JSON.
     """
     given = parser().parse_args(arguments)
-    config = read_configuration(GeneratorTrainingConfig, given.config)
     device = torch.device(given.device)
+    batch_size = read_configuration(GeneratorTrainingConfig, given.config).training.batch_size
+    check_processes(given.processes, batch_size, device)
+    with started(given.processes, device, partial(train_generator, given)) as processes:
+        train_generator(given, processes, report)
+
+
+def train_generator(given: argparse.Namespace, processes: Processes = ALONE, report: Report | None = None) -> None:
+    """What each process of a training does.
+
+    Args:
+        given: The command line.
+        processes: Which of them this is.
+        report: As in `main`.
+    """
+    config = read_configuration(GeneratorTrainingConfig, given.config)
+    device = processes.device(torch.device(given.device))
     data = read_reactions(given.data)
     chosen = [i for i, split in enumerate(data.splits) if split == "train"]
     if given.fold:
@@ -160,6 +205,9 @@ def main(arguments: list[str] | None = None, report: Callable[[dict[str, float]]
         e3nn.set_optimization_defaults(jit_script_fx=False)  # scripted parts would break the compiled graph
     torch.manual_seed(config.training.seed)
     model = ReactDiff(config.model)
+    earlier = read_checkpoint(given.start_from, KIND) if given.start_from else None
+    if earlier is not None:
+        earlier.load_into(model)
     state = training_init(model, config.training, device)
     checkpoint = given.out / "checkpoint"
     if given.resume and has_checkpoint(checkpoint):
@@ -177,7 +225,10 @@ def main(arguments: list[str] | None = None, report: Callable[[dict[str, float]]
             "n_val": len(held_out),
             "fold_left_out": given.fold,
             "command": f"cairn train generator --data {given.data.name} --config {given.config.name}"
-            + (f" --fold {given.fold}" if given.fold else ""),
+            + (f" --fold {given.fold}" if given.fold else "")
+            + (f" --start-from {given.start_from.name}" if earlier else "")
+            + (f" --processes {given.processes}" if given.processes > 1 else ""),
+            "started_from_sha256": earlier.sha256 if earlier else "",
             "seed": config.training.seed,
             "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
             "sampling_steps": config.sampling_steps,
@@ -194,10 +245,11 @@ def main(arguments: list[str] | None = None, report: Callable[[dict[str, float]]
     train(
         state,
         train_batch,
-        loss,
+        loss_with_common_coin,
         lambda average: validate(average, val_batch, config.sampling_steps),
         config.training,
         given.out,
+        processes=processes,
         max_seconds=given.max_seconds,
         report=note,
     )

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from models.backbone import Backbone, BackboneConfig, DisplacementHead, Features, Others
+from models.backbone import Backbone, BackboneConfig, Features, Others
 from models.diffusion.losses import root_mean_square
 from models.diffusion.noise import NoiseSource, centered_noise
 from models.diffusion.processes import StraightPath
 from models.diffusion.samplers import straight_path_steps
+from models.displacement_head import DisplacementHead
 from models.frames import aligned, centered
 from models.reaction_batch import ReactionBatch
 

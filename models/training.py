@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.data_parallel import ALONE, Processes
 from models.reaction_batch import ReactionBatch
 from models.training_checkpoint import save_checkpoint
 
-LossFunction = Callable[[nn.Module, ReactionBatch, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+# Of model, batch, the process's own noise, and randomness that all processes draw alike; gives the loss and its parts.
+LossFunction = Callable[[nn.Module, ReactionBatch, torch.Generator, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
 Validation = Callable[[nn.Module], dict[str, float]]
 
 
@@ -26,7 +29,7 @@ class TrainingConfig:
 
     Attributes:
         steps: Optimiser steps in all; the learning rate falls to zero over them.
-        batch_size: Reactions in a step.
+        batch_size: Reactions in a step, of all processes together.
         learning_rate: Peak of the learning rate.
         warmup_steps: Steps over which it rises.
         weight_decay: Decoupled weight decay.
@@ -55,12 +58,11 @@ class TrainingConfig:
 
 @dataclass(slots=True, kw_only=True)
 class TrainingState:
-    """Everything that a run needs to go on: model, average, optimiser, step, noise."""
+    """Everything that a run needs to go on: model, average, optimiser, step."""
 
     model: nn.Module
     average: nn.Module
     optimizer: torch.optim.Optimizer
-    generator: torch.Generator
     step: int = 0
     seconds: float = 0.0
 
@@ -69,13 +71,12 @@ def training_init(model: nn.Module, config: TrainingConfig, device: torch.device
     """A fresh state on a device."""
     model = model.to(device)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=device.type == "cuda"
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
     return TrainingState(
         model=model,
         average=copy.deepcopy(model).requires_grad_(requires_grad=False),
         optimizer=optimizer,
-        generator=torch.Generator(device=device).manual_seed(config.seed),
     )
 
 
@@ -87,8 +88,23 @@ def learning_rate_at(step: int, config: TrainingConfig) -> float:
     return config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(1.0, share)))
 
 
-def batches(data: ReactionBatch, config: TrainingConfig, step: int) -> Iterator[ReactionBatch]:
-    """Batches from a step on, each epoch in its own order, reactions of like size together.
+def noise_of(seed: int, step: int, source: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Randomness of a step; since it depends on its arguments alone, a run that goes on draws what it would have drawn.
+
+    Args:
+        seed: Seed of the run.
+        step: Step, from 0.
+        source: 0 for what all processes draw alike, 1 and more for the noise of the process of rank `source - 1`.
+        device: Where it is drawn.
+    """
+    mixed = np.random.SeedSequence([seed % 2**64, step, source]).generate_state(1)
+    return torch.Generator(device=device).manual_seed(int(mixed[0]))
+
+
+def batches(
+    data: ReactionBatch, config: TrainingConfig, step: int, processes: Processes = ALONE
+) -> Iterator[ReactionBatch]:
+    """A process's share of the batches from a step on, each epoch in its own order, reactions of like size together.
 
     The order depends on seed and epoch alone, so a run that goes on sees what it would have seen.
     """
@@ -102,31 +118,43 @@ def batches(data: ReactionBatch, config: TrainingConfig, step: int) -> Iterator[
         groups = rank.argsort()[: per_epoch * config.batch_size].reshape(per_epoch, config.batch_size)
         groups = groups[torch.randperm(per_epoch, generator=order)]
         for group in groups[place:]:
-            yield data.select(group.to(data.numbers.device))
+            yield data.select(processes.share(group).to(data.numbers.device))
             step += 1
 
 
 def training_step(
-    state: TrainingState, batch: ReactionBatch, loss_function: LossFunction, config: TrainingConfig
+    state: TrainingState,
+    batch: ReactionBatch,
+    loss_function: LossFunction,
+    config: TrainingConfig,
+    processes: Processes = ALONE,
 ) -> dict[str, float]:
-    """One optimiser step; returns the parts of the loss."""
+    """One optimiser step on this process's share of a batch; returns the parts of the loss in every fiftieth step."""
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate_at(state.step, config)
     state.model.train()
     use_half = config.precision == "bfloat16"
-    with torch.autocast(batch.ends.device.type, dtype=torch.bfloat16, enabled=use_half):
-        total, parts = loss_function(state.model, batch, state.generator)
+    device = batch.ends.device
+    own_noise = noise_of(config.seed, state.step, 1 + processes.rank, device)
+    common_noise = noise_of(config.seed, state.step, 0)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_half):
+        total, parts = loss_function(state.model, batch, own_noise, common_noise)
     state.optimizer.zero_grad(set_to_none=True)
     total.backward()
+    processes.average([weight.grad for weight in state.model.parameters() if weight.grad is not None])
     norm = nn.utils.clip_grad_norm_(state.model.parameters(), config.gradient_clip)
-    if torch.isfinite(norm):  # a batch whose gradient overflows is skipped, not averaged in
+    if torch.isfinite(norm):  # a batch whose gradient overflows is skipped, not averaged in; by all processes alike
         state.optimizer.step()
     decay = min(config.average_decay, (1.0 + state.step) / (10.0 + state.step))
     with torch.no_grad():
         ours, theirs = list(state.average.parameters()), list(state.model.parameters())
         torch._foreach_lerp_(ours, theirs, 1.0 - decay)
     state.step += 1
-    return {name: float(value.detach()) for name, value in parts.items()} if state.step % 50 == 0 else {}
+    if state.step % 50 != 0:
+        return {}
+    means = {name: value.detach() for name, value in parts.items()}
+    processes.average(list(means.values()))
+    return {name: float(value) for name, value in means.items()}
 
 
 def train(
@@ -137,6 +165,7 @@ def train(
     config: TrainingConfig,
     folder: Path,
     *,
+    processes: Processes = ALONE,
     max_seconds: float = math.inf,
     report: Callable[[dict[str, float]], None] = print,
 ) -> None:
@@ -149,6 +178,7 @@ def train(
         validate: Metrics of the averaged model.
         config: How to train.
         folder: Where results go.
+        processes: Which share of the batches is this process's; only the first validates and writes.
         max_seconds: Wall time after which to stop with a checkpoint.
         report: Called with each row of the curve.
     """
@@ -159,14 +189,16 @@ def train(
     begun, before = time.monotonic(), state.seconds
     sums: dict[str, float] = {}
     count = 0
-    for batch in batches(data, config, state.step):
-        if state.step >= config.steps or time.monotonic() - begun > max_seconds:
+    for batch in batches(data, config, state.step, processes):
+        if processes.any_of(state.step >= config.steps or time.monotonic() - begun > max_seconds):
             break
-        parts = training_step(state, batch, loss_function, config)
+        parts = training_step(state, batch, loss_function, config, processes)
         for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + value
         count += bool(parts)
         state.seconds = before + time.monotonic() - begun
+        if not processes.is_first:
+            continue
         if state.step % config.checkpoint_every == 0:
             save_checkpoint(folder / "checkpoint", state)
         if state.step % config.validate_every == 0 or state.step == config.steps:
@@ -177,7 +209,8 @@ def train(
             _append(folder / "curve.csv", row)
             report(row)
             sums, count = {}, 0
-    save_checkpoint(folder / "checkpoint", state)
+    if processes.is_first:
+        save_checkpoint(folder / "checkpoint", state)
 
 
 def _append(path: Path, row: dict[str, float]) -> None:

@@ -2,6 +2,7 @@
 
 A checkpoint is a folder of safetensors files, none above 15 MiB, with one JSON file: small pieces travel where large
 files do not. It is written beside the old one and then takes its place, so a kill at any moment leaves a whole one.
+Noise is no part of it, being drawn anew from seed and step: a run may go on with another number of processes.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ def save_checkpoint(folder: Path, state: TrainingState) -> None:
     optimizer = state.optimizer.state_dict()
     for place, entry in optimizer["state"].items():
         tensors |= {f"optimizer.{place}.{name}": torch.as_tensor(value) for name, value in entry.items()}
-    tensors["generator"] = state.generator.get_state()
     fresh, old = folder.with_suffix(".new"), folder.with_suffix(".old")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
@@ -74,7 +74,6 @@ def load_checkpoint(folder: Path, state: TrainingState) -> None:
         place, key = name.split(".", 1)
         entries.setdefault(int(place), {})[key] = tensor
     state.optimizer.load_state_dict({"state": entries, "param_groups": facts["groups"]})
-    state.generator.set_state(tensors["generator"].cpu())
     state.step, state.seconds = int(facts["step"]), float(facts["seconds"])
 
 

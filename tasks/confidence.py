@@ -204,6 +204,7 @@ def _errors(
         jobs.append(
             BarrierJob(
                 place=row,
+                ends=ends,
                 geometries={TRUE: ends.reactant.with_positions(true), "own": ends.reactant.with_positions(positions)},
                 level=level,
                 polish_gradient_calls=config.polish_gradient_calls,

@@ -17,8 +17,8 @@ from chem.generator import EndPoints, Generator
 from chem.guess import ClassicalGenerator
 from chem.triage import Calibration
 from chem.types import TSCandidate
+from models.weights_file import WeightsFile, find_weights
 from tasks.settings import ExploreSettings, SamplingSettings
-from tasks.weights import WeightsFile, find_weights
 
 NETWORK = "reactdiff"
 DEFAULT_CANDIDATES = {NETWORK: 8, "classical": 1}

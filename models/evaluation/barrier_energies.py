@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chem.errors import CalculationError
+from chem.generator import EndPoints
+from chem.outcomes import Walk
 from chem.polish import polish
 from chem.potential import GradientCounter, attach
 from chem.types import Geometry, LevelOfTheory
@@ -24,12 +26,14 @@ class BarrierJob:
 
     Attributes:
         place: Place of the reaction in the evaluation.
+        ends: Reactant and product.
         geometries: The true transition state under `true`, generated ones under the names of their kinds.
         level: Level of theory.
         polish_gradient_calls: Most gradient calls of each polish; 0 for none.
     """
 
     place: int
+    ends: EndPoints
     geometries: Mapping[str, Geometry]
     level: LevelOfTheory
     polish_gradient_calls: int
@@ -43,8 +47,9 @@ class Energies:
         raw_ev: As it stands, eV.
         polished_ev: After the polish, eV; the raw one where no polish was wanted.
         polish_gradient_calls: Gradient calls of the polish.
-        gradient_calls: All gradient calls, those of the two single points included.
+        gradient_calls: All gradient calls, that of the single point included.
         failure: Kind of the first failure, such as `scf`; empty when all went well.
+        walk: How the polish went; None where there was none.
     """
 
     raw_ev: float
@@ -52,6 +57,7 @@ class Energies:
     polish_gradient_calls: int = 0
     gradient_calls: int = 0
     failure: str = ""
+    walk: Walk | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +104,7 @@ def barrier_job(
     geometries |= {kind: like.with_positions(structures[kind]) for kind in ("first", used) if kind in structures}
     return BarrierJob(
         place=place,
+        ends=reaction.ends,
         geometries=geometries,
         level=level,
         polish_gradient_calls=polish_gradient_calls,
@@ -114,13 +121,14 @@ def _energies(geometry: Geometry, job: BarrierJob) -> Energies:
     counter = GradientCounter()
     polish_counter = counter.child()
     raw = polished = float("nan")
+    walk: Walk | None = None
     failure = ""
     try:
         raw = polished = _energy(geometry, job.level, counter)
         if job.polish_gradient_calls:
             polished = float("nan")  # unless the polish succeeds
-            relaxed = polish(geometry, job.level, polish_counter, job.polish_gradient_calls)
-            polished = _energy(relaxed, job.level, counter)
+            found = polish(geometry, job.ends, job.level, polish_counter, job.polish_gradient_calls)
+            polished, walk = found.energy_ev, found.walk
     except CalculationError as error:
         failure = error.kind
     return Energies(
@@ -129,6 +137,7 @@ def _energies(geometry: Geometry, job: BarrierJob) -> Energies:
         polish_gradient_calls=polish_counter.calls,
         gradient_calls=counter.calls,
         failure=failure,
+        walk=walk,
     )
 
 

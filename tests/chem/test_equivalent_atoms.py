@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
 
 from chem.alignment import rmsd
 from chem.distance_windows import windows_of
 from chem.embedding import embed
-from chem.equivalent_atoms import least_motion, mapping_generators
+from chem.equivalent_atoms import group_elements, least_motion, mapping_generators
 from chem.smiles import parse_smiles
 from chem.stereo import perceive_stereo
 from chem.types import Geometry
@@ -19,6 +21,15 @@ def positions_of(graph):
 def handedness(graph, positions):
     geometry = Geometry(numbers=np.array(graph.numbers), positions=positions)
     return perceive_stereo(graph, geometry).tetrahedral
+
+
+def test_a_turn_and_an_exchange_generate_all_orders_of_three_atoms_the_shortest_products_first():
+    turn, exchange = (1, 2, 0), (1, 0, 2)
+    elements = group_elements([turn, exchange], 3, at_most=10)
+    assert elements[:3] == [(0, 1, 2), turn, exchange]
+    assert sorted(elements) == list(itertools.permutations(range(3)))
+    assert group_elements([turn, exchange], 3, at_most=4) == elements[:4]
+    assert group_elements([], 3, at_most=10) == [(0, 1, 2)]
 
 
 def test_the_hydrogens_of_a_spectator_methyl_group_may_be_exchanged_and_no_others():

@@ -13,24 +13,18 @@ from typer.testing import CliRunner
 
 from chem.errors import InputError
 from cli.evaluate import evaluate_app
-from models.backbone import BackboneConfig
 from models.checkpoints import save_weights
 from models.confidence import Scorer, ScorerConfig
-from models.reactdiff import ReactDiff, ReactDiffConfig
+from models.reactdiff import ReactDiff
 
 FORMALDEHYDE = [[0, 0, 0], [0, 0, 1.2], [0.94, 0.05, -0.59], [-0.94, 0.05, -0.59]]
 CARBENE = [[0, 0, 0], [0, 0, 1.31], [0.93, -0.05, 1.6], [-1.08, 0.05, -0.24]]
 BETWEEN = [[0, 0, 0], [0, 0, 1.28], [1.05, 0.0, 0.60], [-1.05, 0.0, -0.40]]
 APART = [[0, 0, 0], [0, 0, 1.13], [4.0, 0.0, 0.0], [4.0, 0.0, 0.74]]
-TINY = ReactDiffConfig(
-    backbone=BackboneConfig(
-        irreps="4x0e+2x0o+2x1o+2x1e", edge_channels=4, direction_channels=2, product_channels=2, n_blocks=1, n_radial=4
-    )
-)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, tiny_config):
     """Three reactions, one of them of silicon in place of carbon, and untrained weights."""
     folder = tmp_path_factory.mktemp("evaluate")
     np.savez(
@@ -45,8 +39,8 @@ def folder(tmp_path_factory):
         smiles=np.array(["", "", ""]),
     )
     torch.manual_seed(0)
-    sha256 = save_weights(folder / "g.safetensors", ReactDiff(TINY), "reactdiff", TINY, {})
-    config = ScorerConfig(trunk=TINY, hidden=4)
+    sha256 = save_weights(folder / "g.safetensors", ReactDiff(tiny_config), "reactdiff", tiny_config, {})
+    config = ScorerConfig(trunk=tiny_config, hidden=4)
     save_weights(folder / "c.safetensors", Scorer(config), "confidence", config, {"generator_sha256": sha256})
     (folder / "curve.csv").write_text(
         "step,train_deviation_angstrom,val_rmsd_median_angstrom\n10,0.5,0.4\n20,0.4,0.3\n"

@@ -12,18 +12,12 @@ import torch
 from ase.io import read
 
 from cli.main import run
-from models.backbone import BackboneConfig
 from models.checkpoints import save_weights
 from models.confidence import Scorer, ScorerConfig
-from models.reactdiff import ReactDiff, ReactDiffConfig
+from models.reactdiff import ReactDiff
 
 FORMALDEHYDE = "4\n\nC 0.0 0.0 0.0\nO 1.21 0.0 0.0\nH -0.59 0.94 0.0\nH -0.59 -0.94 0.0\n"
 FRAGMENTS = "4\n\nC 0.0 0.0 0.0\nO 1.13 0.0 0.0\nH -4.0 0.37 0.0\nH -4.0 -0.37 0.0\n"
-TINY = ReactDiffConfig(
-    backbone=BackboneConfig(
-        irreps="8x0e+2x0o+4x1o+2x1e", edge_channels=8, direction_channels=2, product_channels=2, n_blocks=1, n_radial=8
-    )
-)
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +29,13 @@ def ends(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
+def weights(tmp_path_factory, tiny_config):
     """Options that name the weights of a small generator and its confidence."""
     folder = tmp_path_factory.mktemp("weights")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model, scorer = ReactDiff(TINY), Scorer(ScorerConfig(trunk=TINY, hidden=8))
-    sha256 = save_weights(folder / "generator.safetensors", model, "reactdiff", TINY, {})
+        model, scorer = ReactDiff(tiny_config), Scorer(ScorerConfig(trunk=tiny_config, hidden=8))
+    sha256 = save_weights(folder / "generator.safetensors", model, "reactdiff", tiny_config, {})
     card = {"generator_sha256": sha256}
     save_weights(folder / "confidence.safetensors", scorer, "confidence", scorer.config, card)
     return [

@@ -11,24 +11,16 @@ import yaml
 
 from cli.main import run
 from cli.train import seconds_left
-from models.backbone import BackboneConfig
-from models.checkpoints import hash_of, read_checkpoint, save_weights
-from models.configuration import from_plain
-from models.reactdiff import ReactDiff, ReactDiffConfig
+from models.checkpoints import read_checkpoint, save_weights
+from models.configuration import to_plain
+from models.reactdiff import ReactDiff
+from models.weights_file import hash_of
 
 STEPS = 4
-BACKBONE = {
-    "irreps": "4x0e+1x0o+2x1o+1x1e",
-    "edge_channels": 4,
-    "direction_channels": 1,
-    "product_channels": 1,
-    "n_blocks": 1,
-    "n_radial": 4,
-}
 
 
 @pytest.fixture
-def inputs(tmp_path):
+def inputs(tmp_path, tiny_config):
     """Options for data and configuration of a training of seconds."""
     generator = np.random.default_rng(0)
     chain = np.array([[0.0, 0, 0], [1.5, 0, 0], [1.9, 1.4, 0]])
@@ -46,7 +38,7 @@ def inputs(tmp_path):
         **arrays,
     )
     training = {"steps": STEPS, "batch_size": 2, "warmup_steps": 1, "validate_every": 2, "checkpoint_every": 2}
-    plain = {"backbone": BACKBONE, "training": training, "sampling_steps": 1}
+    plain = {"backbone": to_plain(tiny_config.backbone), "training": training, "sampling_steps": 1}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(plain))
     return ["--data", str(tmp_path / "data.npz"), "--config", str(tmp_path / "tiny.yaml"), "--device", "cpu"]
 
@@ -108,9 +100,9 @@ def test_bad_input_exits_with_2_and_names_it(capsys, tmp_path, monkeypatch, inpu
     assert not (tmp_path / "run").exists()
 
 
-def test_a_confidence_needs_a_trunk_that_has_not_seen_the_fold(capsys, tmp_path, inputs):
-    config = ReactDiffConfig(backbone=from_plain(BackboneConfig, BACKBONE, "test"))
-    save_weights(tmp_path / "whole.safetensors", ReactDiff(config), "reactdiff", config, {"fold_left_out": ""})
+def test_a_confidence_needs_a_trunk_that_has_not_seen_the_fold(capsys, tmp_path, inputs, tiny_config):
+    whole = ReactDiff(tiny_config)
+    save_weights(tmp_path / "whole.safetensors", whole, "reactdiff", tiny_config, {"fold_left_out": ""})
     (tmp_path / "confidence.yaml").write_text("epochs: 1\n")
     weights = str(tmp_path / "whole.safetensors")
     arguments = [*inputs[:2], "--config", str(tmp_path / "confidence.yaml"), "--fold", "0/2"]

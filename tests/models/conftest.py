@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from models.backbone import BackboneConfig
 from models.reactdiff import ReactDiff, ReactDiffConfig
 from models.reaction_batch import ReactionArrays, ReactionBatch, collate
 from models.start import with_start
@@ -177,18 +176,10 @@ def proper_rotation() -> torch.Tensor:
 
 
 @pytest.fixture(scope="session")
-def tiny_config() -> BackboneConfig:
-    """A network of two blocks and few channels."""
-    return BackboneConfig(
-        irreps="8x0e+4x0o+4x1o+4x1e", edge_channels=8, direction_channels=4, product_channels=4, n_blocks=2, n_radial=8
-    )
-
-
-@pytest.fixture(scope="session")
-def tiny(tiny_config: BackboneConfig) -> ReactDiff:
+def tiny(tiny_config: ReactDiffConfig) -> ReactDiff:
     """Random weights that move atoms by tenths of an Angstrom, in double precision."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        model = ReactDiff(ReactDiffConfig(backbone=tiny_config)).double().eval().requires_grad_(requires_grad=False)
+        model = ReactDiff(tiny_config).double().eval().requires_grad_(requires_grad=False)
     model.head.scale.data.fill_(0.5)
     return model

@@ -8,7 +8,8 @@ import pytest
 import torch
 from e3nn import o3
 
-from models.backbone import Backbone, BackboneConfig, DisplacementHead, Others
+from models.backbone import Backbone, BackboneConfig, Others
+from models.displacement_head import DisplacementHead
 from models.reactdiff import others_of
 from models.reaction_batch import perceive_bonds
 

@@ -19,7 +19,6 @@ from chem.potential import resolve_level
 from chem.smiles import parse_smiles
 from chem.ts_errors import strict_rmsd
 from chem.types import Geometry
-from models.backbone import BackboneConfig
 from models.checkpoints import save_weights
 from models.confidence import Scorer, ScorerConfig
 from models.evaluation import generation
@@ -33,7 +32,7 @@ from models.evaluation.result import Conditions, evaluation
 from models.evaluation.structures import KINDS, GeneratedReaction, JudgedReaction, StructureErrors, judged
 from models.generator import DiffusionGenerator
 from models.generator_sampling import SamplingConfig
-from models.reactdiff import ReactDiff, ReactDiffConfig
+from models.reactdiff import ReactDiff
 from models.reaction_batch import ReactionArrays
 from models.reaction_data import ReactionData
 
@@ -44,16 +43,6 @@ BETWEEN = np.array([[0, 0, 0], [0, 0, 1.28], [1.05, 0.0, 0.60], [-1.05, 0.0, -0.
 APART = np.array([[0, 0, 0], [0, 0, 1.13], [4.0, 0.0, 0.0], [4.0, 0.0, 0.74]])  # CO and H2
 ACHIRAL = EndPoints(
     reactant=Geometry(numbers=NUMBERS, positions=FORMALDEHYDE), product=Geometry(numbers=NUMBERS, positions=CARBENE)
-)
-TINY = ReactDiffConfig(
-    backbone=BackboneConfig(
-        irreps="4x0e+2x0o+2x1o+2x1e",
-        edge_channels=4,
-        direction_channels=2,
-        product_channels=2,
-        n_blocks=1,
-        n_radial=4,
-    )
 )
 GFN2 = resolve_level("gfn2")
 
@@ -317,11 +306,11 @@ def test_a_calculation_that_cannot_run_is_recorded_and_not_raised():
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
+def weights(tmp_path_factory, tiny_config):
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
-    generator = save_weights(folder / "g.safetensors", ReactDiff(TINY), "reactdiff", TINY, {})
-    config = ScorerConfig(trunk=TINY, hidden=4)
+    generator = save_weights(folder / "g.safetensors", ReactDiff(tiny_config), "reactdiff", tiny_config, {})
+    config = ScorerConfig(trunk=tiny_config, hidden=4)
     save_weights(folder / "c.safetensors", Scorer(config), "confidence", config, {"generator_sha256": generator})
     return folder
 

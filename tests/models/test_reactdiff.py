@@ -11,7 +11,7 @@ import torch
 from models.diffusion.noise import centered_noise, given_noise
 from models.frames import centered, rmsd
 from models.generator_sampling import SamplingConfig, draw
-from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig, deviation_and_distances, loss, sample
+from models.reactdiff import PathConfig, ReactDiff, deviation_and_distances, loss, sample
 from models.reaction_batch import ReactionArrays
 
 STEPS = 3
@@ -196,7 +196,7 @@ def test_the_loss_of_the_truth_is_nothing_and_does_not_depend_on_its_frame(react
 
 
 def test_the_loss_reaches_every_weight(tiny_config, reactions, batch_of):
-    model = ReactDiff(ReactDiffConfig(backbone=tiny_config)).double()
+    model = ReactDiff(tiny_config).double()
     total, _ = loss(model, batch_of(list(reactions.values())), torch.Generator().manual_seed(0))
     total.backward()
     idle = [name for name, parameter in model.named_parameters() if parameter.grad is None]

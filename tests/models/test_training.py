@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +12,14 @@ import torch
 import yaml
 
 from chem.errors import InputError
-from models.backbone import BackboneConfig
 from models.checkpoints import read_checkpoint
+from models.configuration import to_plain
 from models.frames import aligned, rmsd
 from models.generator_training import BestWeights, fold_of, main, prepared
 from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig
 from models.reaction_data import read_npz
 from models.training import TrainingConfig, batches, learning_rate_at, training_init
 from models.training_checkpoint import has_checkpoint, load_checkpoint, save_checkpoint
-
-TINY = BackboneConfig(
-    irreps="8x0e+2x0o+4x1o+2x1e",
-    edge_channels=8,
-    direction_channels=2,
-    product_channels=2,
-    n_blocks=1,
-    n_radial=8,
-)
 
 
 def write_reactions(path: Path, n_train: int = 12, n_val: int = 4) -> None:
@@ -57,16 +49,9 @@ def write_reactions(path: Path, n_train: int = 12, n_val: int = 4) -> None:
     )
 
 
-def write_configuration(path: Path, **training: object) -> None:
+def write_configuration(path: Path, network: ReactDiffConfig, **training: object) -> None:
     plain = {
-        "backbone": {
-            "irreps": TINY.irreps,
-            "edge_channels": 8,
-            "direction_channels": 2,
-            "product_channels": 2,
-            "n_blocks": 1,
-            "n_radial": 8,
-        },
+        "backbone": to_plain(network.backbone),
         "training": {
             "steps": 6,
             "batch_size": 4,
@@ -81,9 +66,9 @@ def write_configuration(path: Path, **training: object) -> None:
 
 
 @pytest.fixture
-def inputs(tmp_path: Path) -> list[str]:
+def inputs(tmp_path: Path, tiny_config: ReactDiffConfig) -> list[str]:
     write_reactions(tmp_path / "data.npz")
-    write_configuration(tmp_path / "model.yaml")
+    write_configuration(tmp_path / "model.yaml", tiny_config)
     return ["--data", str(tmp_path / "data.npz"), "--config", str(tmp_path / "model.yaml"), "--device", "cpu"]
 
 
@@ -91,9 +76,11 @@ def quiet(row: dict[str, float]) -> None:
     assert np.isfinite(row["val_rmsd_median_angstrom"])
 
 
-def test_a_run_that_is_interrupted_and_resumed_ends_in_the_same_weights(inputs: list[str], tmp_path: Path) -> None:
+def test_a_run_that_is_interrupted_and_resumed_ends_in_the_same_weights(
+    inputs: list[str], tmp_path: Path, tiny_config: ReactDiffConfig
+) -> None:
     main([*inputs, "--out", str(tmp_path / "whole")], quiet)
-    write_configuration(tmp_path / "model.yaml", checkpoint_every=4)
+    write_configuration(tmp_path / "model.yaml", tiny_config, checkpoint_every=4)
     # The first half ends by time at step 0, the next by an error after the checkpoint of step 4.
     main([*inputs, "--out", str(tmp_path / "halves"), "--max-seconds", "0"], quiet)
 
@@ -122,20 +109,20 @@ def test_data_without_a_validation_split_is_refused(inputs: list[str], tmp_path:
         main([*inputs, "--out", str(tmp_path / "run")], quiet)
 
 
-def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path, tiny_config: ReactDiffConfig) -> None:
     config = TrainingConfig()
-    small = training_init(ReactDiff(ReactDiffConfig(backbone=TINY)), config, torch.device("cpu"))
+    small = training_init(ReactDiff(tiny_config), config, torch.device("cpu"))
     save_checkpoint(tmp_path / "checkpoint", small)
-    larger = BackboneConfig(irreps=TINY.irreps, edge_channels=16, n_blocks=1)
-    state = training_init(ReactDiff(ReactDiffConfig(backbone=larger)), config, torch.device("cpu"))
+    larger = replace(tiny_config, backbone=replace(tiny_config.backbone, edge_channels=16))
+    state = training_init(ReactDiff(larger), config, torch.device("cpu"))
     with pytest.raises(InputError, match="another network"):
         load_checkpoint(tmp_path / "checkpoint", state)
 
 
 def test_a_kill_while_a_checkpoint_is_written_leaves_the_old_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_config: ReactDiffConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = training_init(ReactDiff(ReactDiffConfig(backbone=TINY)), TrainingConfig(), torch.device("cpu"))
+    state = training_init(ReactDiff(tiny_config), TrainingConfig(), torch.device("cpu"))
     state.step = 7
     save_checkpoint(tmp_path / "checkpoint", state)
     state.step = 8
@@ -152,9 +139,11 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_old_one(
     assert state.step == 7
 
 
-def test_training_lowers_the_deviation_on_reactions_it_can_learn(tmp_path: Path) -> None:
+def test_training_lowers_the_deviation_on_reactions_it_can_learn(tmp_path: Path, tiny_config: ReactDiffConfig) -> None:
     write_reactions(tmp_path / "data.npz", n_train=32, n_val=8)
-    write_configuration(tmp_path / "model.yaml", steps=60, validate_every=60, learning_rate=0.005, average_decay=0.9)
+    write_configuration(
+        tmp_path / "model.yaml", tiny_config, steps=60, validate_every=60, learning_rate=0.005, average_decay=0.9
+    )
     rows: list[dict[str, float]] = []
     arguments = ["--data", str(tmp_path / "data.npz"), "--config", str(tmp_path / "model.yaml"), "--device", "cpu"]
     main([*arguments, "--out", str(tmp_path / "run")], rows.append)
@@ -164,8 +153,8 @@ def test_training_lowers_the_deviation_on_reactions_it_can_learn(tmp_path: Path)
     assert rows[-1]["val_rmsd_median_angstrom"] < 0.7 * float(untrained)
 
 
-def test_only_the_best_weights_of_a_run_are_kept(tmp_path: Path) -> None:
-    model = ReactDiff(ReactDiffConfig(backbone=TINY))
+def test_only_the_best_weights_of_a_run_are_kept(tmp_path: Path, tiny_config: ReactDiffConfig) -> None:
+    model = ReactDiff(tiny_config)
     best = BestWeights(folder=tmp_path, config=model.config, facts={})
     best.offer(model, {"step": 1, "val_rmsd_median_angstrom": 0.3})
     best.offer(model, {"step": 2, "val_rmsd_median_angstrom": 0.4})
@@ -219,8 +208,8 @@ def test_mixed_precision_leaves_superposition_exact() -> None:
     assert torch.equal(plain, mixed)
 
 
-def test_training_in_mixed_precision_runs_and_stays_finite(tmp_path: Path) -> None:
+def test_training_in_mixed_precision_runs_and_stays_finite(tmp_path: Path, tiny_config: ReactDiffConfig) -> None:
     write_reactions(tmp_path / "data.npz")
-    write_configuration(tmp_path / "model.yaml", precision="bfloat16")
+    write_configuration(tmp_path / "model.yaml", tiny_config, precision="bfloat16")
     arguments = ["--data", str(tmp_path / "data.npz"), "--config", str(tmp_path / "model.yaml"), "--device", "cpu"]
     main([*arguments, "--out", str(tmp_path / "run")], quiet)
