@@ -1,7 +1,8 @@
 """What a polish is worth: error of the barrier after so many gradient calls, by optimiser.
 
 Generated and true transition states are treated alike, and their energies compared: relaxed with the reacting distances
-held (the first three), or walked toward the saddle point (the last, which `chem.polish` is).
+held (the first three), or walked toward the saddle point (the others): by a search that has to find its direction, that
+is told it, and that is content with two vectors of its eigensolver, which is what `chem.polish` does.
 
     OMP_NUM_THREADS=1 python benchmarks/polish.py --data rdb7.npz --split val -n 60
 """
@@ -22,9 +23,11 @@ from chem.generator import EndPoints
 from chem.guess import changing_bonds
 from chem.model_hessian import model_hessian
 from chem.perception import perceive_graph
+from chem.polish import EIGENSOLVER_VECTORS
 from chem.potential import GradientCounter, attach, resolve_level
 from chem.ranking import ERROR_CAP_KCAL_MOL
-from chem.saddle import NUMERICAL_ERRORS
+from chem.reaction_direction import reaction_direction
+from chem.saddle import NUMERICAL_ERRORS, saddle_optimiser
 from chem.types import Geometry, LevelOfTheory, Pair
 from chem.units import kcal_mol
 from models.evaluation.generation import reactions_of
@@ -33,7 +36,14 @@ from models.generator_sampling import SamplingConfig
 from models.reaction_data import read_reactions
 
 CALLS = (0, 5, 10, 15, 25, 40)
-OPTIMISERS = ("lbfgs", "bfgs, model hessian", "sella, minimum", "sella, saddle")
+OPTIMISERS = (
+    "lbfgs",
+    "bfgs, model hessian",
+    "sella, minimum",
+    "sella, saddle",
+    "along the reaction",
+    "along the reaction, 2 vectors",
+)
 
 
 def trace(start: Geometry, ends: EndPoints, held: list[Pair], optimiser: str, level: LevelOfTheory) -> list[float]:
@@ -42,10 +52,15 @@ def trace(start: Geometry, ends: EndPoints, held: list[Pair], optimiser: str, le
     atoms = attach(start, level, counter)
     bonds = [[float(atoms.get_distance(i, j)), [i, j]] for i, j in held]
     energies = [float(atoms.get_potential_energy())]
-    if optimiser.endswith("sella, saddle"):
-        from sella import Sella
-
-        run = Sella(atoms, order=1, internal=True, allow_fragments=True, exact_geodesic=False, gamma=0.4, logfile=None)
+    if optimiser == "sella, saddle":
+        run = saddle_optimiser(atoms, None, internal=True)
+    elif optimiser.startswith("along the reaction"):
+        run = saddle_optimiser(
+            atoms,
+            reaction_direction(start.positions, ends),
+            internal=True,
+            eigensolver_vectors=EIGENSOLVER_VECTORS if optimiser.endswith("vectors") else None,
+        )
     elif optimiser == "sella, minimum":
         from sella import Constraints, Sella
 

@@ -31,6 +31,7 @@ from chem.outcomes import Outcome
 from chem.perception import perceive_graph
 from chem.polish import polish
 from chem.potential import GradientCounter, resolve_level
+from chem.reaction_direction import reaction_direction
 from chem.relax import relax
 from chem.saddle import find_saddle
 from chem.search import SearchSettings, search_transition_state
@@ -91,8 +92,8 @@ def from_start(start: Geometry, ends: EndPoints, level_name: str, polish_calls: 
     level, counter = resolve_level(level_name), GradientCounter(budget=SADDLE_CALLS)
     try:
         if polish_calls:
-            start = polish(start, level, counter, polish_calls)
-        saddle = find_saddle(start, level, counter)
+            start = polish(start, ends, level, counter, polish_calls).geometry
+        saddle = find_saddle(start, level, counter, direction=reaction_direction(start.positions, ends))
     except CalculationError as error:
         return {"converged": False, "failure": error.kind, "saddle_calls": counter.calls, "intended": False}
     settings = SearchSettings(use_neb=False, polish_steps=0)

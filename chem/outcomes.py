@@ -263,6 +263,7 @@ class SearchResult:
 class Action(StrEnum):
     """What triage does with a candidate."""
 
+    POLISH = "polish"  # to be decided when it is known how the polish went
     ACCEPT = "accept"
     REFINE = "refine"
     REJECT = "reject"

@@ -26,6 +26,7 @@ from chem.saddle import FMAX_EV_PER_ANGSTROM, NUMERICAL_ERRORS, reduced_directio
 from chem.types import Geometry, LevelOfTheory
 
 GRADIENT_CALLS = 15  # by default: more of them gain little
+EIGENSOLVER_VECTORS = 2  # from the direction of the reaction that is enough to know which way is up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,10 +77,12 @@ def polish(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Sella warns of every coordinate that it replaces
-            walk = saddle_optimiser(atoms, direction, internal=candidate.n_atoms > 2)
+            walk = saddle_optimiser(
+                atoms, direction, internal=candidate.n_atoms > 2, eigensolver_vectors=EIGENSOLVER_VECTORS
+            )
             # While the lowest mode is looked for the atoms stand displaced: only whole steps count.
             for _ in walk.irun(fmax=FMAX_EV_PER_ANGSTROM, steps=max_calls):
-                points.append(_point(atoms, walk, direction))
+                points.append(_point(atoms, walk, direction))  # noqa: PERF401 - these survive the end of the budget
     except BudgetExhaustedError:
         if limited.calls < max_calls:  # not ours, but that of the whole calculation
             raise

@@ -21,7 +21,6 @@ from chem.types import Geometry, LevelOfTheory
 
 FMAX_EV_PER_ANGSTROM = 0.02
 EIGENSOLVER_RESIDUAL = 0.4  # Sella's gamma; 0.1 spends a fifth more gradient calls from rough guesses
-EIGENSOLVER_VECTORS = 2  # of one diagonalisation that begins with the direction of the reaction
 # What Sella, jax, scipy and numpy throw when coordinates degenerate or a decomposition fails. LinAlgError and jax's
 # runtime errors derive from these. TypeError, AttributeError and KeyError mean a bug and pass.
 NUMERICAL_ERRORS = (RuntimeError, ValueError, ArithmeticError, IndexError, AssertionError)
@@ -88,13 +87,17 @@ def find_saddle(
         raise CalculationError("numerical", f"the optimiser broke down ({type(error).__name__}: {error})") from error
 
 
-def saddle_optimiser(atoms: Atoms, direction: FloatArray | None, *, internal: bool) -> Any:
+def saddle_optimiser(
+    atoms: Atoms, direction: FloatArray | None, *, internal: bool, eigensolver_vectors: int | None = None
+) -> Any:
     """Sella on atoms with a calculator, as every search here runs it; an ASE optimiser.
 
     Args:
         atoms: Where to start; moved in place.
         direction: Where the eigensolver starts, shape (n_atoms, 3); None takes the gradient.
         internal: Whether it walks in internal coordinates.
+        eigensolver_vectors: Most vectors, and so gradient calls, of one diagonalisation; None goes on until it
+            converges. Few of them are the fastest way down, but may lead to another saddle point.
     """
     from sella import Sella  # noqa: PLC0415 - brings jax, which takes two seconds
 
@@ -110,7 +113,8 @@ def saddle_optimiser(atoms: Atoms, direction: FloatArray | None, *, internal: bo
     if direction is not None:
         # Sella takes a starting vector in its own reduced coordinates only, which exist once it does.
         walk.pes.v0 = reduced_direction(walk, direction)
-        walk.diagkwargs["maxiter"] = EIGENSOLVER_VECTORS
+    if eigensolver_vectors is not None:
+        walk.diagkwargs["maxiter"] = eigensolver_vectors
     return walk
 
 

@@ -1,8 +1,10 @@
 """What is done with a candidate: believed or sent to quantum chemistry.
 
-Reactions are ranked by the expected error of their barrier in kcal/mol, which is low where the candidate is good. A
-rule turns the scores and errors of a calibration set into a threshold; a candidate is believed when its score is below.
-The threshold is fixed by default, so that a decision does not depend on which reactions happen to share its batch.
+What is plainly doubtful is sent at once; all other candidates are polished first, since how the polish went says most
+of the error that is left. They are ranked by the expected error of their barrier in kcal/mol, which is low where the
+candidate is good. A rule turns the scores and errors of a calibration set into a threshold; a candidate is believed
+when its score is below. The threshold is fixed by default, so that a decision does not depend on which reactions happen
+to share its batch.
 """
 
 from __future__ import annotations
@@ -212,37 +214,39 @@ def threshold_within(scores: ArrayLike, rule: QuantileRule, source: str) -> Thre
     return _threshold(quantile_threshold(values, rule.share), rule, values, source)
 
 
-def decide_all(
+def first_look(
     policy: Policy,
-    threshold: Threshold | None,
     candidates: Sequence[TSCandidate | None],
     faults: Sequence[tuple[str, ...]],
+    *,
+    calibrated: bool,
 ) -> list[Decision]:
-    """Decide on reactions by their best candidates.
+    """Decide which candidates are worth a polish; the others go to quantum chemistry at once.
 
-    Under `triage`, a candidate goes to quantum chemistry when there is none, when a hard check fails, when it has no
-    confidence or none above 0, when it has no score, and when its score is not below the threshold; in this order.
-    The other policies name failed checks too, though these decide nothing there.
+    Under `triage`, a reaction is sent when there is no candidate, when a hard check fails, when the candidate has no
+    confidence or none above 0, and when nothing was calibrated; in this order. The other policies name failed checks
+    too, though these decide nothing there.
 
     Args:
         policy: `all` verifies every reaction, `none` takes every candidate as an estimate, `triage` verifies the
             doubtful ones.
-        threshold: From `threshold_from` or `threshold_within`; None where nothing was calibrated, and `triage` verifies
-            every reaction.
         candidates: The one that ranks first of each reaction; None where there is none.
         faults: What `chem.hard_checks.hard_checks` says of each.
+        calibrated: Whether the errors that the generator expects were held against true ones.
 
     Returns:
-        Decisions with their reasons, one for each reaction, in order.
+        Decisions with their reasons, one for each reaction, in order: `refine`, or `polish` and then `settled`.
     """
-    return [_decide(policy, threshold, *each) for each in zip(candidates, faults, strict=True)]
+    return [
+        _first_look(policy, best, fault, calibrated=calibrated) for best, fault in zip(candidates, faults, strict=True)
+    ]
 
 
-def _decide(policy: Policy, threshold: Threshold | None, best: TSCandidate | None, faults: tuple[str, ...]) -> Decision:
+def _first_look(policy: Policy, best: TSCandidate | None, faults: tuple[str, ...], *, calibrated: bool) -> Decision:
     if best is None:
         return _refine("no candidate: the search starts from a band")
     if policy == "none":
-        return Decision(action=Action.ACCEPT, reasons=("the campaign verifies nothing", *faults))
+        return Decision(action=Action.POLISH, reasons=("the campaign verifies nothing", *faults))
     if policy == "all":
         return _refine("the campaign verifies everything", *faults)
     if faults:
@@ -251,18 +255,39 @@ def _decide(policy: Policy, threshold: Threshold | None, best: TSCandidate | Non
         return _refine(f"generator {best.generator} gives no calibrated confidence", *best.unscored_reasons)
     if best.confidence == 0.0:
         return _refine(f"generator {best.generator} gives no chance to its candidate", *best.unscored_reasons)
+    if not calibrated:
+        return _refine("no calibration says how far a confidence can be trusted")
+    return Decision(action=Action.POLISH, reasons=(f"the generator gives it a chance of {best.confidence:.2f}",))
+
+
+def settled(
+    policy: Policy, threshold: Threshold | None, score_kcal_mol: float | None, *, failure: str = ""
+) -> Decision:
+    """Decide on a polished candidate.
+
+    Args:
+        policy: As in `first_look`, which decided on the polish.
+        threshold: From `threshold_from` or `threshold_within`; None where nothing was calibrated.
+        score_kcal_mol: Expected error of the barrier that the polish left; None where nothing expects one.
+        failure: Why the polish gave no barrier; empty where it did.
+
+    Returns:
+        `accept` or `refine`, with the reason.
+    """
+    if policy == "none":  # what failed stays failed
+        return Decision(action=Action.ACCEPT, reasons=("the campaign verifies nothing",), score_kcal_mol=score_kcal_mol)
+    if failure:
+        return _refine(f"the estimate failed: {failure}")
     if threshold is None:
         return _refine("no calibration says how far a confidence can be trusted")
-    score = best.expected_error_kcal_mol
-    if score is None or math.isnan(score):
-        return _refine("no expected barrier error is known", *best.unscored_reasons)
-    words = f"expected barrier error {score:.2f} kcal/mol"
-    accepted = score < threshold.below_kcal_mol
+    if score_kcal_mol is None or math.isnan(score_kcal_mol):
+        return _refine("no expected barrier error is known")
+    accepted = score_kcal_mol < threshold.below_kcal_mol
     relation = "is below" if accepted else "is not below"
     return Decision(
         action=Action.ACCEPT if accepted else Action.REFINE,
-        reasons=(f"{words} {relation} {_limit(threshold)}",),
-        score_kcal_mol=score,
+        reasons=(f"expected barrier error {score_kcal_mol:.2f} kcal/mol {relation} {_limit(threshold)}",),
+        score_kcal_mol=score_kcal_mol,
     )
 
 

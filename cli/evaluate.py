@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from models.evaluation.result import Evaluation
     from models.evaluation.structures import GeneratedReaction, JudgedReaction
     from models.generator import DiffusionGenerator
+    from models.walk_judge import WalkJudge
 
 evaluate_app = typer.Typer(no_args_is_help=True, help="Measure the models on reactions with known transition states.")
 
@@ -126,7 +127,7 @@ def generator_command(
         ),
         judged,
         swapped,
-        _barriers(energies, judged, level, polish),
+        _barriers(energies, judged, level, polish, None if generator.scorer is None else generator.scorer.judge),
         seconds,
     )
     if output is not None:
@@ -205,17 +206,21 @@ def _energies(
 
 
 def _barriers(
-    energies: Sequence[BarrierEnergies], judged: Sequence[JudgedReaction], level: LevelOfTheory | None, polish: int
+    energies: Sequence[BarrierEnergies],
+    judged: Sequence[JudgedReaction],
+    level: LevelOfTheory | None,
+    polish: int,
+    judge: WalkJudge | None,
 ) -> BarrierSummary | None:
-    from models.evaluation.barrier_summary import summarise_barriers  # noqa: PLC0415
+    from models.evaluation.barrier_summary import expected_after_polish, summarise_barriers  # noqa: PLC0415
 
     if level is None:
         return None
-    scored = all("recommended" in each.errors for each in judged)
+    structure = "recommended" if all("recommended" in each.errors for each in judged) else "deterministic"
     return summarise_barriers(
         energies,
-        [each.expected_error_kcal_mol for each in judged],
-        structure="recommended" if scored else "deterministic",
+        expected_after_polish(energies, judged, structure=structure, judge=judge),
+        structure=structure,
         level=level,
         polish_gradient_calls=polish,
     )

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from chem.audit import AuditOutcome
 from chem.outcomes import Failure, Outcome, Status
-from chem.units import kcal_mol
+from chem.units import KCAL_MOL_PER_EV, kcal_mol
 from db.base import utc_now
 from db.campaigns import campaign_id
 from db.convert import settings_hash, to_failure
-from db.statements import insert_new, select_in
+from db.statements import batches, insert_new, select_in
 from db.store import stored_ids
 from db.tables import (
     AttemptRow,
@@ -62,11 +62,13 @@ class FinishedBarrier:
     Attributes:
         outcome: As stored: `intended`, `unintended` or `failed` of a search, `estimated` or `failed` of an estimate.
         forward_ev: Barrier of the reaction itself in the stored direction, eV; None where it gave none.
+        transition_state_id: Row of the transition state of that barrier; None likewise.
         failure: Why it failed, where it did.
     """
 
     outcome: str
     forward_ev: float | None = None
+    transition_state_id: int | None = None
     failure: Failure | None = None
 
 
@@ -165,14 +167,30 @@ def finished_estimates(
     """Estimates that are done, by reaction key, whichever campaign asked for them; arguments as in `db.work.claim`."""
     statement = (
         _finished(CalculationKind.ESTIMATE, level_key, settings)
-        .add_columns(BarrierRow.forward_ev)
+        .add_columns(BarrierRow.forward_ev, BarrierRow.transition_state_id)
         .outerjoin(TransitionStateRow, TransitionStateRow.calculation_id == CalculationRow.id)
         .outerjoin(BarrierRow, BarrierRow.transition_state_id == TransitionStateRow.id)
     )
     return {
-        row.subject_key: FinishedBarrier(outcome=row.outcome or "", forward_ev=forward, failure=to_failure(row))
-        for row, forward in select_in(session, statement, CalculationRow.subject_key, reaction_keys)
+        row.subject_key: FinishedBarrier(
+            outcome=row.outcome or "", forward_ev=forward, transition_state_id=state, failure=to_failure(row)
+        )
+        for row, forward, state in select_in(session, statement, CalculationRow.subject_key, reaction_keys)
     }
+
+
+def record_expected_errors(session: Session, errors_kcal_mol: Mapping[int, float]) -> None:
+    """Store how far the barriers of estimates may be off.
+
+    Args:
+        session: In a write transaction.
+        errors_kcal_mol: Expected absolute errors by row of the transition state, kcal/mol.
+    """
+    for batch in batches(sorted(errors_kcal_mol.items())):
+        rows = [{"state": state, "error_ev": error / KCAL_MOL_PER_EV} for state, error in batch]
+        session.connection().execute(
+            update(BarrierRow).where(BarrierRow.transition_state_id == bindparam("state")), rows
+        )
 
 
 def finished_searches(

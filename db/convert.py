@@ -7,6 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from enum import Enum
 from operator import attrgetter
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chem.graph import MolecularGraph
-from chem.outcomes import Attempt, Check, CheckName, Failure, Outcome, Stage, Status, TransitionState, Verdict
+from chem.outcomes import Attempt, Check, CheckName, Failure, Outcome, Stage, Status, TransitionState, Verdict, Walk
 from chem.types import Geometry, LevelOfTheory, Reaction, Species
 from db.tables import FailureColumns, GeometryRow, LevelRow, ReactionRow, Side, SpeciesRow
 
@@ -260,7 +261,13 @@ def transition_state_values(state: TransitionState, *, backwards: bool) -> Value
         "verdict": state.verdict.status.value,
         "reactant_end_energy_ev": first,
         "product_end_energy_ev": second,
+        "walk": None if state.walk is None else asdict(state.walk),
     }
+
+
+def to_walk(values: Mapping[str, Any] | None) -> Walk | None:
+    """How a polish went, as `transition_state_values` stored it."""
+    return None if values is None else Walk(**values)
 
 
 def ends_in_stored_direction(state: TransitionState, *, backwards: bool) -> tuple[Geometry | None, Geometry | None]:

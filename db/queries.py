@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from chem.outcomes import CheckName, Failure, Outcome, Stage, Status, TransitionState
 from chem.units import KCAL_MOL_PER_EV, kcal_mol
 from db.campaigns import campaign_id
-from db.convert import SIDE_SEPARATOR, to_level, to_outcome, to_verdict
+from db.convert import SIDE_SEPARATOR, to_level, to_outcome, to_verdict, to_walk
 from db.load import load_geometries
 from db.statements import select_in
 from db.tables import (
@@ -275,6 +275,7 @@ def transition_states(session: Session, ids: list[int]) -> list[TransitionStateR
                 product_end=geometries.get(row.product_end_geometry_id),
                 reactant_end_energy_ev=row.reactant_end_energy_ev,
                 product_end_energy_ev=row.product_end_energy_ev,
+                walk=to_walk(row.walk),
             ),
             start=None if attempt is None else attempt.start,
             outcome=None if attempt is None else to_outcome(attempt.outcome),

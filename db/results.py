@@ -113,7 +113,6 @@ def record_estimate(
     level: LevelOfTheory,
     gradient_calls: int,
     seconds: float,
-    error_ev: float | None = None,
 ) -> bool:
     """Store a transition state that was not searched for, or why its energy is not known, and close the calculation.
 
@@ -124,7 +123,6 @@ def record_estimate(
         level: Level of its energies.
         gradient_calls: Energy-and-gradient evaluations spent.
         seconds: Wall time spent.
-        error_ev: Estimated absolute error of the barrier, eV.
 
     Returns:
         Whether anything was written; False where this very lease had stored its result already.
@@ -149,7 +147,6 @@ def record_estimate(
             state=result,
             reaction_id=stored_ids(session, [claimed.subject_key])[claimed.subject_key],
             calculation_id=claimed.id,
-            error_ev=error_ev,
         )
         _file(session, [filed])
     return fresh

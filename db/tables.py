@@ -247,6 +247,7 @@ class TransitionStateRow(Base):
     product_end_geometry_id: Mapped[int | None] = mapped_column(ForeignKey("geometry.id"))
     reactant_end_energy_ev: Mapped[float | None]
     product_end_energy_ev: Mapped[float | None]
+    walk: Mapped[dict[str, Any] | None]  # the fields of `chem.outcomes.Walk`, for a polished candidate
     created_at: Mapped[Moment]
 
 

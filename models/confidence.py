@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,11 +20,10 @@ from chem.errors import ConfigurationError
 from models.backbone import split_parts
 from models.checkpoints import read_checkpoint, shipped
 from models.frames import rmsd
+from models.monotone import curve_at
 from models.reactdiff import ReactDiff, ReactDiffConfig
 from models.reaction_batch import ReactionBatch
-
-if TYPE_CHECKING:
-    from chem.triage import Calibration
+from models.walk_judge import WalkJudge
 
 KIND = "confidence"
 READING_TIME = 0.95  # where on its path the trunk is told that the finished geometry lies
@@ -57,7 +55,7 @@ class Scores:
 
     Attributes:
         probability: Calibrated probability that the strict RMSD is under 0.2 Angstrom.
-        error_kcal_mol: Expected absolute error of the barrier after the polish.
+        error_kcal_mol: Expected absolute error of the barrier after the polish, before it is known how that goes.
         rank_by: What ranks the samples of a reaction, low is good.
     """
 
@@ -97,16 +95,14 @@ class Scorer(nn.Module):
             nn.Linear(config.hidden, config.hidden),
             nn.SiLU(),
             nn.Dropout(config.dropout),
-            nn.Linear(config.hidden, 3),
+            nn.Linear(config.hidden, 2),
         )
-        # Platt's sigmoid for the probability, a monotone curve for the error.
+        # Platt's sigmoid for the probability, a monotone curve of the error over the chance of being wrong.
         self.register_buffer("platt", torch.tensor([1.0, 0.0]))
         self.register_buffer("preference", torch.tensor(0.0))
         self.register_buffer("error_knots", torch.linspace(-3.0, 5.0, config.n_knots))
         self.register_buffer("error_values", torch.linspace(0.0, 50.0, config.n_knots))
-        self.register_buffer("calibration_scores", torch.zeros(config.n_calibration))
-        self.register_buffer("calibration_errors", torch.zeros(config.n_calibration))
-        self.source = "val"
+        self.judge = WalkJudge(config.n_knots, config.n_calibration)
 
     def train(self, mode: bool = True) -> Scorer:
         """Training mode of the head; the trunk stays as it is."""
@@ -114,19 +110,8 @@ class Scorer(nn.Module):
         self.trunk.eval()
         return self
 
-    @property
-    def calibration(self) -> Calibration:
-        """Scores and true errors of the reactions that it was calibrated on."""
-        from chem.triage import Calibration  # noqa: PLC0415 (training runs without what it imports)
-
-        return Calibration(
-            expected_error_kcal_mol=self.calibration_scores.cpu().double().numpy(),
-            error_kcal_mol=self.calibration_errors.cpu().double().numpy(),
-            source=self.source,
-        )
-
     def raw(self, features: Tensor) -> Tensor:
-        """Uncalibrated (logit of being right, log of error in kcal/mol, log of RMSD in Angstrom), shape (..., 3)."""
+        """Uncalibrated (logit of being right, log of RMSD in Angstrom), shape (..., 2)."""
         return self.head((features - self.mean) / self.scale)
 
     @torch.no_grad()
@@ -140,26 +125,13 @@ class Scorer(nn.Module):
         self.eval()
         return self.calibrated(self.raw(features_of(self.trunk, batch, positions)))
 
-    @staticmethod
-    def doubt(raw: Tensor) -> Tensor:
-        """What the curve of the expected error is drawn over, shape (...).
-
-        The chance of being wrong ranks errors of `val` better than the head that learned errors does, as long as few
-        errors are measured: captured share 0.25 against 0.11 with 450 of them.
-        """
-        return -raw[..., 0]
-
     def calibrated(self, raw: Tensor) -> Scores:
-        """Scores from what `raw` gives, shape (batch, n_samples, 3)."""
-        logit, _, log_rmsd = raw.unbind(-1)
-        doubt = self.doubt(raw)
-        place = torch.bucketize(doubt.contiguous(), self.error_knots).clamp(1, len(self.error_knots) - 1)
-        left, right = self.error_knots[place - 1], self.error_knots[place]
-        share = ((doubt - left) / (right - left).clamp_min(1e-9)).clamp(0.0, 1.0)
-        below, above = self.error_values[place - 1], self.error_values[place]
+        """Scores from what `raw` gives, shape (batch, n_samples, 2)."""
+        logit, log_rmsd = raw.unbind(-1)
+        error = curve_at(*(each.cpu().double().numpy() for each in (-logit, self.error_knots, self.error_values)))
         return Scores(
             probability=torch.sigmoid(self.platt[0] * logit + self.platt[1]),
-            error_kcal_mol=below + share * (above - below),
+            error_kcal_mol=torch.from_numpy(error).to(logit),
             rank_by=log_rmsd - self.preference * (torch.arange(raw.shape[1], device=raw.device) == 0),
         )
 
@@ -295,7 +267,7 @@ def load_scorer(path: Path | None, *, generator_sha256: str) -> Scorer:
         )
     scorer = Scorer(checkpoint.configuration(ScorerConfig))
     checkpoint.load_into(scorer)
-    scorer.source = str(checkpoint.card.get("calibrated_on", "val"))
+    scorer.judge.source = str(checkpoint.card.get("calibrated_on", "val"))
     return scorer.eval()
 
 

@@ -1,7 +1,7 @@
 """Training of the confidence: samples of reactions that the trunk has not seen, their errors, fit, calibration.
 
-Four steps, each a function; the second needs xTB and lives in `tasks.barrier_errors`:
-draw samples of the left-out fold and of `val`; measure the barrier errors of some; fit the head; calibrate on `val`.
+Four steps, each a function; the second needs xTB and lives in `tasks.confidence`: draw samples of the left-out fold and
+of `val`; polish some and measure the errors of their barriers; fit; calibrate on `val`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from models.confidence import RIGHT_BELOW_ANGSTROM, Scorer, features_of, platt_scaling
 from models.frames import rmsd
 from models.generator_sampling import SamplingConfig, chunks, draw
+from models.monotone import monotone_curve
 from models.reactdiff import ReactDiff
 from models.reaction_batch import collate
 from models.reaction_data import ReactionData
 from models.start import with_start
+from models.walk_judge import CAP_KCAL_MOL
 
 Array = NDArray[np.float64]
-CAP_KCAL_MOL = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +135,12 @@ def draw_samples(
     return DrawnSamples(index=torch.tensor(index), positions=positions, features=torch.stack(features), rmsd=deviations)
 
 
-def fit(scorer: Scorer, drawn: DrawnSamples, errors: Array, config: ConfidenceTrainingConfig) -> list[dict[str, float]]:
-    """Fit the head: is it right, how wrong is the barrier, how far off is the geometry.
+def fit(scorer: Scorer, drawn: DrawnSamples, config: ConfidenceTrainingConfig) -> list[dict[str, float]]:
+    """Fit the head: is it right, and how far off is the geometry.
 
     Args:
         scorer: Changed in place; its trunk must be the one that read the features.
         drawn: Samples of reactions that the trunk was not trained on.
-        errors: Barrier error of the first sample of each, shape (n,), kcal/mol; NaN where not measured.
         config: How.
 
     Returns:
@@ -152,12 +152,8 @@ def fit(scorer: Scorer, drawn: DrawnSamples, errors: Array, config: ConfidenceTr
     scorer.scale.copy_(flat.std(0).clamp_min(1e-3))
     right = (drawn.rmsd < RIGHT_BELOW_ANGSTROM).float()
     log_rmsd = drawn.rmsd.clamp_min(1e-3).log()
-    log_error = torch.from_numpy(np.log1p(np.minimum(errors, CAP_KCAL_MOL))).float()
-    known = torch.isfinite(log_error)
     with torch.no_grad():  # begin at the means, so that few epochs suffice
-        scorer.head[-1].bias.copy_(
-            torch.stack([torch.logit(right.mean().clamp(0.01, 0.99)), log_error[known].mean(), log_rmsd.mean()])
-        )
+        scorer.head[-1].bias.copy_(torch.stack([torch.logit(right.mean().clamp(0.01, 0.99)), log_rmsd.mean()]))
     optimizer = torch.optim.AdamW(scorer.head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     order = torch.Generator().manual_seed(config.seed)
     per_epoch = math.ceil(len(drawn.index) / config.batch_size)
@@ -169,12 +165,9 @@ def fit(scorer: Scorer, drawn: DrawnSamples, errors: Array, config: ConfidenceTr
             share = (epoch + step / per_epoch) / config.epochs
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * 0.5 * (1.0 + math.cos(math.pi * share))
-            logit, error, deviation = scorer.raw(drawn.features[some]).unbind(-1)
+            logit, deviation = scorer.raw(drawn.features[some]).unbind(-1)
             loss = nn.functional.binary_cross_entropy_with_logits(logit, right[some])
             loss = loss + nn.functional.smooth_l1_loss(deviation, log_rmsd[some])
-            measured = known[some]
-            if measured.any():
-                loss = loss + nn.functional.smooth_l1_loss(error[measured, 0], log_error[some][measured])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -208,58 +201,81 @@ def recommended(scorer: Scorer, drawn: DrawnSamples) -> Tensor:
         return scorer.calibrated(scorer.raw(drawn.features)).rank_by.argmin(-1)
 
 
-def calibrate(scorer: Scorer, drawn: DrawnSamples, errors: Array) -> None:
-    """Calibrate on reactions that neither generator nor trunk was trained on.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredBarriers:
+    """Polished candidates of some reactions with the errors of their barriers.
+
+    Attributes:
+        rows: Place of each reaction among the drawn ones, shape (n,).
+        errors_kcal_mol: Absolute error of the barrier, shape (n,), infinite where a calculation failed.
+        features: What `chem.walk_features` tells of the polish, shape (n, n_features); NaN where it failed.
+    """
+
+    rows: NDArray[np.int64]
+    errors_kcal_mol: Array
+    features: Array
+
+    @property
+    def polished(self) -> NDArray[np.bool_]:
+        """Where there is a polish to go by; the others are never believed, and nothing is learned from them."""
+        known: NDArray[np.bool_] = np.isfinite(self.features).all(axis=1)
+        return known
+
+    def save(self, path: Path, fingerprint: str) -> None:
+        """Write for a later run with the same samples."""
+        np.savez(path, rows=self.rows, errors=self.errors_kcal_mol, features=self.features, fingerprint=fingerprint)
+
+    @staticmethod
+    def load(path: Path, fingerprint: str) -> MeasuredBarriers | None:
+        """What `save` wrote; None where there is nothing, or it is of other samples."""
+        if not path.exists():
+            return None
+        with np.load(path) as stored:
+            if str(stored["fingerprint"]) != fingerprint:
+                return None
+            return MeasuredBarriers(rows=stored["rows"], errors_kcal_mol=stored["errors"], features=stored["features"])
+
+
+def fit_judge(scorer: Scorer, barriers: MeasuredBarriers) -> None:
+    """Fit the judge of polished candidates.
 
     Args:
-        scorer: Changed in place: sigmoid of the probability, curve of the error, calibration set of the triage.
+        scorer: Changed in place.
+        barriers: Of reactions that the drawing network was not trained on.
+    """
+    scorer.judge.fit(barriers.features[barriers.polished], barriers.errors_kcal_mol[barriers.polished])
+
+
+def calibrate_chance(scorer: Scorer, drawn: DrawnSamples) -> None:
+    """Make the chance of being right a probability, on reactions that neither generator nor trunk was trained on.
+
+    Args:
+        scorer: Changed in place.
         drawn: Samples of the generator that is to be used.
-        errors: Barrier error of the recommended sample of each, shape (n,), kcal/mol; infinite where it failed.
     """
     best = recommended(scorer, drawn)
     rows = torch.arange(len(best))
     with torch.no_grad():
-        raw = scorer.raw(drawn.features)[rows, best]
+        logits = scorer.raw(drawn.features)[rows, best][:, 0].double().numpy()
     right = (drawn.rmsd[rows, best] < RIGHT_BELOW_ANGSTROM).numpy()
-    scorer.platt.copy_(torch.tensor(platt_scaling(raw[:, 0].double().numpy(), right)))
-    known = ~np.isnan(errors)
-    scores, capped = scorer.doubt(raw).double().numpy()[known], np.minimum(errors[known], CAP_KCAL_MOL)
-    knots, values = monotone_curve(scores, capped, len(scorer.error_knots))
-    scorer.error_knots.copy_(torch.from_numpy(knots))
-    scorer.error_values.copy_(torch.from_numpy(values))
-    with torch.no_grad():
-        expected = scorer.calibrated(raw[torch.from_numpy(known)].unsqueeze(1)).error_kcal_mol.squeeze(1)
-    scorer.calibration_scores.copy_(expected)
-    scorer.calibration_errors.copy_(torch.from_numpy(errors[known]))
+    scorer.platt.copy_(torch.tensor(platt_scaling(logits, right)))
 
 
-def monotone_curve(scores: Array, values: Array, n_knots: int) -> tuple[Array, Array]:
-    """Rising piecewise-linear curve through the means of values in equal shares of the scores.
-
-    The means are made monotone by pooling adjacent violators (10.18637/jss.v032.i05); a slight slope keeps the order of
-    the scores, so that ties do not hide who is worse.
+def calibrate_errors(scorer: Scorer, drawn: DrawnSamples, barriers: MeasuredBarriers) -> None:
+    """Calibrate expected errors, before and after the polish, on the same reactions as `calibrate_chance`.
 
     Args:
-        scores: Shape (n,).
-        values: Shape (n,).
-        n_knots: Knots of the curve.
-
-    Returns:
-        Knots and values, each of shape (n_knots,), both strictly rising.
+        scorer: Changed in place: both curves of the expected error, and the calibration set of the triage.
+        drawn: As there.
+        barriers: What the polish of the recommended samples left.
     """
-    order = np.argsort(scores, kind="stable")
-    groups = np.array_split(order, min(n_knots, len(scores)))
-    blocks: list[list[float]] = []  # mean, weight, count of groups
-    for group in groups:
-        blocks.append([float(values[group].mean()), float(len(group)), 1.0])
-        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
-            mean, weight, count = blocks.pop()
-            below = blocks[-1]
-            below[0] = (below[0] * below[1] + mean * weight) / (below[1] + weight)
-            below[1], below[2] = below[1] + weight, below[2] + count
-    fitted = np.repeat([block[0] for block in blocks], [int(block[2]) for block in blocks])
-    middle = np.array([scores[group].mean() for group in groups])
-    knots = np.interp(np.linspace(0, 1, n_knots), np.linspace(0, 1, len(middle)), middle)
-    heights = np.interp(np.linspace(0, 1, n_knots), np.linspace(0, 1, len(fitted)), fitted)
-    slope = 1e-3 * np.arange(n_knots)
-    return knots + 1e-6 * np.arange(n_knots), heights + slope
+    best = recommended(scorer, drawn)
+    rows = torch.from_numpy(barriers.rows)
+    with torch.no_grad():
+        logits = scorer.raw(drawn.features)[rows, best[rows]][:, 0].double().numpy()
+    capped = np.minimum(barriers.errors_kcal_mol, CAP_KCAL_MOL)
+    knots, values = monotone_curve(-logits, capped, len(scorer.error_knots))
+    scorer.error_knots.copy_(torch.from_numpy(knots))
+    scorer.error_values.copy_(torch.from_numpy(values))
+    polished = barriers.polished
+    scorer.judge.calibrate(barriers.features[polished], barriers.errors_kcal_mol[polished], int((~polished).sum()))

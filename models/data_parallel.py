@@ -1,8 +1,9 @@
 """Training in several processes: each takes its share of every batch, and their gradients are averaged.
 
-A network of this size gains nothing from more threads on a CPU and nearly everything from more processes; of several
-GPUs each process drives one. The first process is the one that the user started: it alone validates, writes and hears
-Ctrl-C. All hold the same weights, since they begin with the same and take the same steps.
+A network of this size gains nothing from more threads, so each process computes with one, or drives a GPU of its own.
+Each step ends when the slowest process does: they want cores that nothing else uses. The first process is the one that
+the user started: it alone validates, writes and hears Ctrl-C. All hold the same weights, since they begin with the same
+and take the same steps.
 """
 
 from __future__ import annotations
@@ -124,7 +125,8 @@ def started(number: int, device: torch.device, work: Work) -> Iterator[Processes
     with tempfile.TemporaryDirectory(prefix="cairn-training-") as folder:
         meeting = Path(folder) / "meeting"
         try:
-            others += [_start(rank, number, device, meeting, work) for rank in range(1, number)]
+            for rank in range(1, number):
+                others.append(_start(rank, number, device, meeting, work))  # noqa: PERF401  (a fault ends those begun)
             for other in others:
                 other.wait_until_ready()
             torch.set_num_threads(1)

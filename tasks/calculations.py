@@ -22,7 +22,6 @@ from chem.identity import mapped_smiles
 from chem.potential import resolve_level
 from chem.search import SearchSettings
 from chem.types import LevelOfTheory
-from chem.units import KCAL_MOL_PER_EV
 from db.engine import open_database, reading, writing
 from db.load import load_candidates, load_end_points, load_reactions
 from db.results import record_estimate, record_preparation, record_search
@@ -225,8 +224,7 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
         with writing(engine) as session:
             if isinstance(value, PreparedReaction):
                 record_preparation(session, claimed, value)
-            elif isinstance(value, jobs.EstimateReport) and isinstance(finished.job, jobs.EstimateJob):
-                expected = finished.job.candidate.expected_error_kcal_mol
+            elif isinstance(value, jobs.EstimateReport):
                 record_estimate(
                     session,
                     claimed,
@@ -234,7 +232,6 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
                     level=level,
                     gradient_calls=value.gradient_calls,
                     seconds=value.seconds,
-                    error_ev=None if expected is None else expected / KCAL_MOL_PER_EV,
                 )
             elif isinstance(value, jobs.SearchReport):
                 labels = {reaction.key: mapped_smiles(reaction) for reaction in value.found.values()}

@@ -20,15 +20,19 @@ from chem.errors import InputError
 from chem.generator import EndPoints
 from chem.potential import resolve_level
 from chem.types import Geometry
+from chem.walk_features import NAMES, walk_features
 from models import confidence as scorer_of
 from models.checkpoints import Checkpoint, read_checkpoint, save_weights
 from models.confidence import Scorer, ScorerConfig
 from models.confidence_training import (
     ConfidenceTrainingConfig,
     DrawnSamples,
-    calibrate,
+    MeasuredBarriers,
+    calibrate_chance,
+    calibrate_errors,
     draw_samples,
     fit,
+    fit_judge,
     fit_preference,
     recommended,
 )
@@ -105,8 +109,8 @@ def train_confidence(
     drawn = _drawn(inputs.folder / "unseen.npz", trunk, trunk, data, unseen, config, progress)
     chosen = np.random.default_rng(config.seed).permutation(len(unseen))[: config.n_errors]
     first = torch.zeros(len(unseen), dtype=torch.long)
-    kept = inputs.folder / "unseen_errors.npz"
-    errors = _errors(inputs, config, drawn, first, chosen.tolist(), kept, limits, progress)
+    kept = inputs.folder / "unseen_barriers.npz"
+    barriers = _barriers(inputs, config, drawn, first, chosen.tolist(), kept, limits, progress)
 
     scorer_config = ScorerConfig(
         trunk=trunk_file.configuration(ReactDiffConfig),
@@ -117,13 +121,15 @@ def train_confidence(
     torch.manual_seed(config.seed)
     scorer = Scorer(scorer_config)
     scorer.trunk.load_state_dict(trunk.state_dict())
-    rows = fit(scorer, drawn, errors, config)
+    rows = fit(scorer, drawn, config)
     on_val = _drawn(inputs.folder / "val.npz", generator, trunk, data, held_out, config, progress)
     fit_preference(scorer, on_val)
     best = recommended(scorer, on_val)
-    kept = inputs.folder / "val_errors.npz"
-    val_errors = _errors(inputs, config, on_val, best, list(range(len(held_out))), kept, limits, progress)
-    calibrate(scorer, on_val, np.where(np.isnan(val_errors), np.inf, val_errors))
+    kept = inputs.folder / "val_barriers.npz"
+    val_barriers = _barriers(inputs, config, on_val, best, list(range(len(held_out))), kept, limits, progress)
+    calibrate_chance(scorer, on_val)
+    fit_judge(scorer, barriers)
+    calibrate_errors(scorer, on_val, val_barriers)
     card = {
         "generator_sha256": generator_file.sha256,
         "trunk_sha256": trunk_file.sha256,
@@ -173,7 +179,7 @@ def _drawn(
     return drawn
 
 
-def _errors(
+def _barriers(
     inputs: ConfidenceInputs,
     config: ConfidenceTrainingConfig,
     drawn: DrawnSamples,
@@ -182,44 +188,46 @@ def _errors(
     path: Path,
     limits: WorkerLimits,
     progress: Progress,
-) -> Array:
-    """Barrier error of one sample of some reactions, NaN for the others; infinite where a calculation failed."""
+) -> MeasuredBarriers:
+    """Polish of one sample of some reactions, and of their true transition states."""
     fingerprint = hash_of_samples(drawn, which)
-    if path.exists():
-        with np.load(path) as stored:
-            if str(stored["samples"]) == fingerprint:
-                errors: Array = stored["errors"]
-                return errors
+    if (stored := MeasuredBarriers.load(path, fingerprint)) is not None:
+        return stored
     level = resolve_level(inputs.level)
     jobs = []
-    for row in rows:
+    for place, row in enumerate(rows):
         reaction = inputs.data.reactions[int(drawn.index[row])]
         ends = EndPoints(
             reactant=Geometry(numbers=reaction.numbers, positions=reaction.ends[0]),
             product=Geometry(numbers=reaction.numbers, positions=reaction.ends[1]),
         )
-        n_atoms = ends.reactant.n_atoms
-        positions = drawn.positions[row, which[row], :n_atoms].double().numpy()
+        positions = drawn.positions[row, which[row], : ends.reactant.n_atoms].double().numpy()
         true: Any = reaction.ts
         jobs.append(
             BarrierJob(
-                place=row,
+                place=place,
                 ends=ends,
                 geometries={TRUE: ends.reactant.with_positions(true), "own": ends.reactant.with_positions(positions)},
                 level=level,
                 polish_gradient_calls=config.polish_gradient_calls,
             )
         )
-    errors = np.full(len(drawn.index), np.nan)
+    errors = np.full(len(rows), np.inf)
+    features = np.full((len(rows), len(NAMES)), np.nan)
     with WorkerPool(limits) as pool:
         for done, finished in enumerate(pool.run(barrier_energies, jobs), start=1):
-            error = np.inf
-            if finished.value is not None:
-                error = finished.value.error_kcal_mol("own", polished=True)
-            errors[finished.job.place] = error if np.isfinite(error) else np.inf
-            progress(f"measuring barriers of {path.stem.removesuffix('_errors')}", done, len(jobs))
-    np.savez(path, errors=errors, samples=fingerprint)
-    return errors
+            job, found = finished.job, finished.value
+            if found is not None:
+                error = found.error_kcal_mol("own", polished=True)
+                errors[job.place] = error if np.isfinite(error) else np.inf
+                polished = found.energies["own"].polished
+                told = None if polished is None else walk_features(polished)
+                if told is not None:
+                    features[job.place] = told
+            progress(f"measuring barriers of {path.stem.removesuffix('_barriers')}", done, len(jobs))
+    measured = MeasuredBarriers(rows=np.array(rows), errors_kcal_mol=errors, features=features)
+    measured.save(path, fingerprint)
+    return measured
 
 
 def hash_of_samples(drawn: DrawnSamples, which: torch.Tensor) -> str:

@@ -12,6 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chem.errors import ConfigurationError
 from chem.generator import EndPoints, Generator
 from chem.guess import ClassicalGenerator
@@ -38,17 +41,30 @@ class Network(Protocol):
         ...
 
 
+class ErrorJudge(Protocol):
+    """What expects the errors of polished candidates; `models.walk_judge.WalkJudge` is one."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """Reactions on which expected errors were held against true ones."""
+        ...
+
+    def expected_errors_kcal_mol(self, features: Sequence[NDArray[np.float64]]) -> list[float]:
+        """Expected absolute errors of the barriers that polishes left, kcal/mol, from their `chem.walk_features`."""
+        ...
+
+
 class LearnedGenerator:
     """A network, with classical guesses for the reactions that it cannot read.
 
     Args:
         network: The network.
-        calibration: Reactions on which its expected errors were held against true ones; None without a scorer.
+        judge: Expects the errors of its polished candidates; None without a confidence.
     """
 
-    def __init__(self, network: Network, calibration: Calibration | None) -> None:
+    def __init__(self, network: Network, judge: ErrorJudge | None) -> None:
         self.name = network.name
-        self.calibration = calibration
+        self.judge = judge
         self._network = network
         self._classical = ClassicalGenerator(n_candidates=1)
 
@@ -78,9 +94,9 @@ def make_generator(settings: ExploreSettings) -> Generator:
     return _load(checkpoint.path, confidence.path, settings.sampling, number_of_candidates(settings), settings.seed)
 
 
-def calibration_of(generator: Generator) -> Calibration | None:
-    """The calibration set of a generator; None for one that says nothing of its errors."""
-    return generator.calibration if isinstance(generator, LearnedGenerator) else None
+def error_judge_of(generator: Generator) -> ErrorJudge | None:
+    """What expects the errors of a generator; None for one that says nothing of them."""
+    return generator.judge if isinstance(generator, LearnedGenerator) else None
 
 
 def number_of_candidates(settings: ExploreSettings) -> int:
@@ -154,4 +170,4 @@ def _load(
         ),
         device=sampling.device,
     )
-    return LearnedGenerator(network, None if network.scorer is None else network.scorer.calibration)
+    return LearnedGenerator(network, None if network.scorer is None else network.scorer.judge)

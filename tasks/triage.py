@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from prefect import task
@@ -13,21 +14,31 @@ from chem.generator import EndPoints, Generator
 from chem.hard_checks import hard_checks
 from chem.outcomes import Action, Decision, Outcome
 from chem.potential import resolve_level
-from chem.triage import Calibration, Threshold, decide_all, threshold_from
+from chem.triage import Calibration, Threshold, first_look, settled, threshold_from
 from chem.types import TSCandidate
-from db.audits import Audit, add_audits, finish_audit, finished_estimates, finished_searches, load_audits
+from chem.walk_features import walk_features
+from db.audits import (
+    Audit,
+    FinishedBarrier,
+    add_audits,
+    finish_audit,
+    finished_estimates,
+    finished_searches,
+    load_audits,
+    record_expected_errors,
+)
 from db.campaigns import load_decisions, reaction_members, record_decisions
 from db.engine import open_database, reading, writing
 from db.load import load_candidates, load_end_points
-from db.results import ESTIMATED
+from db.queries import transition_states
 from db.store import add_candidates, add_model_version
 from db.tables import CalculationKind
 from db.work import enqueue
-from tasks.generators import calibration_of, make_generator, weights_of
+from tasks.generators import error_judge_of, make_generator, weights_of
 from tasks.plan import calculation_settings, candidate_settings, preparation_settings
 from tasks.settings import ExploreSettings
 
-_KINDS = {Action.REFINE: CalculationKind.SEARCH, Action.ACCEPT: CalculationKind.ESTIMATE}
+_KINDS = {Action.REFINE: CalculationKind.SEARCH, Action.POLISH: CalculationKind.ESTIMATE}
 
 
 @task(name="generate and triage", tags=["gpu"], cache_policy=NO_CACHE)
@@ -46,14 +57,12 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
             keys = sorted(set(reaction_members(session, campaign)) - set(decided))
             ends = load_end_points(session, keys, resolve_level(settings.level).key, preparation_settings(settings))
             stored = load_candidates(session, keys, candidate_settings(settings))
-            own = _own_calibration(session, settings, campaign, decided)
         keys = [key for key in keys if key in ends]
         if not keys:
             return 0
         generator = make_generator(settings)
         made = _generate(generator, {key: ends[key] for key in keys if key not in stored})
-        threshold = _threshold(settings, generator, own)
-        decisions = _decide(settings, threshold, {key: ends[key][0] for key in keys}, {**stored, **made})
+        decisions = _look(settings, generator, {key: ends[key][0] for key in keys}, {**stored, **made})
         with writing(engine) as session:
             _record_weights(session, settings)
             add_candidates(session, made, candidate_settings(settings))
@@ -68,54 +77,55 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
 
 @task(name="settle estimates", cache_policy=NO_CACHE)
 def settle_estimates(settings: ExploreSettings, campaign: str, round_number: int) -> int:
-    """Send believed reactions whose estimate failed to the search after all, and draw the audit among the others.
-
-    A campaign that verifies nothing leaves both alone.
+    """Decide on every polished candidate, queue the doubtful ones for the search, and draw the audit among the others.
 
     Returns:
         How many reactions were queued for a search.
     """
-    if settings.verify != "triage":
-        return 0
     engine = open_database(settings.database)
     try:
-        level = resolve_level(settings.level)
         with reading(engine) as session:
-            rounds = reaction_members(session, campaign)
-            believed = {
-                key: decision
-                for key, decision in load_decisions(session, campaign).items()
-                if decision.action is Action.ACCEPT
-            }
-            known = set(load_audits(session, campaign))
-            estimates = finished_estimates(
-                session, believed, level.key, calculation_settings(settings, CalculationKind.ESTIMATE)
+            polished = _polished(session, settings, campaign)
+            threshold, errors = _judged(session, settings, campaign, polished)
+            rounds, known = reaction_members(session, campaign), load_audits(session, campaign)
+        decisions = {
+            key: settled(
+                settings.verify,
+                threshold,
+                errors.get(key),
+                failure="" if each.estimate.failure is None else each.estimate.failure.message,
             )
-            drawn = [
-                key
-                for key in sorted(estimates)
-                if key not in known
-                and estimates[key].outcome == ESTIMATED
-                and is_drawn(settings.seed, key, settings.audit_share)
-            ]
-            best = load_candidates(session, drawn, candidate_settings(settings))
-        diverted = {
-            key: _diverted(believed[key], estimate.failure.message)
-            for key, estimate in estimates.items()
-            if estimate.failure is not None
+            for key, each in polished.items()
         }
+        audited = [
+            key
+            for key in sorted(decisions)
+            if settings.verify == "triage"
+            and decisions[key].action is Action.ACCEPT
+            and key not in known
+            and is_drawn(settings.seed, key, settings.audit_share)
+        ]
         audits = [
             Audit(
                 reaction_key=key,
-                confidence=best[key][0].confidence,
-                estimated_forward_ev=estimates[key].forward_ev,
+                confidence=polished[key].candidate.confidence,
+                estimated_forward_ev=polished[key].estimate.forward_ev,
             )
-            for key in drawn
+            for key in audited
         ]
+        sent = [key for key, decision in decisions.items() if decision.action is Action.REFINE]
         with writing(engine) as session:
-            record_decisions(session, campaign, diverted, round_number=round_number)
+            record_expected_errors(
+                session,
+                {
+                    state: errors[key]
+                    for key, each in polished.items()
+                    if key in errors and (state := each.estimate.transition_state_id) is not None
+                },
+            )
+            record_decisions(session, campaign, decisions, round_number=round_number)
             add_audits(session, campaign, audits, rounds=rounds)
-            return _enqueue(session, settings, CalculationKind.SEARCH, [*diverted, *drawn])
+            return _enqueue(session, settings, CalculationKind.SEARCH, [*sent, *audited])
     finally:
         engine.dispose()
 
@@ -163,21 +173,51 @@ def _interleave(lists: list[list[Any]]) -> list[Any]:
     return [each[rank] for rank in range(longest) for each in lists if rank < len(each)]
 
 
-def _threshold(settings: ExploreSettings, generator: Generator, own: Calibration | None) -> Threshold | None:
-    """From the campaign's own audit once that is large enough, else from what the generator was calibrated on."""
-    calibration = calibration_of(generator)
-    if settings.verify != "triage" or calibration is None:
-        return None
-    return threshold_from(calibration if own is None else own, settings.triage.make_rule())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Polished:
+    """A candidate whose polish has ended and on which nothing is decided yet."""
+
+    candidate: TSCandidate
+    estimate: FinishedBarrier
 
 
-def _own_calibration(
-    session: Session, settings: ExploreSettings, campaign: str, decided: dict[str, Decision]
-) -> Calibration | None:
+def _polished(session: Session, settings: ExploreSettings, campaign: str) -> dict[str, _Polished]:
+    """By reaction key, those that the first look left to the polish."""
+    level = resolve_level(settings.level)
+    waiting = [key for key, each in load_decisions(session, campaign).items() if each.action is Action.POLISH]
+    estimates = finished_estimates(
+        session, waiting, level.key, calculation_settings(settings, CalculationKind.ESTIMATE)
+    )
+    candidates = load_candidates(session, estimates, candidate_settings(settings))
+    return {key: _Polished(candidate=candidates[key][0], estimate=estimate) for key, estimate in estimates.items()}
+
+
+def _judged(
+    session: Session, settings: ExploreSettings, campaign: str, polished: dict[str, _Polished]
+) -> tuple[Threshold | None, dict[str, float]]:
+    """The threshold that holds, and the expected error of the barriers that the polish left, kcal/mol."""
+    judge = None if not polished else error_judge_of(make_generator(settings))
+    if judge is None:
+        return None, {}
+    known = {state: key for key, each in polished.items() if (state := each.estimate.transition_state_id) is not None}
+    features = {}
+    for record in transition_states(session, sorted(known)):
+        found = walk_features(record.transition_state)
+        if found is not None:
+            features[known[record.id]] = found
+    errors = judge.expected_errors_kcal_mol(list(features.values()))
+    if settings.verify != "triage":
+        return None, dict(zip(features, errors, strict=True))
+    own = _own_calibration(session, settings, campaign)
+    threshold = threshold_from(judge.calibration if own is None else own, settings.triage.make_rule())
+    return threshold, dict(zip(features, errors, strict=True))
+
+
+def _own_calibration(session: Session, settings: ExploreSettings, campaign: str) -> Calibration | None:
     """The random sample of the campaign: finished audits, and what was drawn of the reactions sent to the search."""
     audits = load_audits(session, campaign)
     sample = []
-    for key, decision in decided.items():
+    for key, decision in load_decisions(session, campaign).items():
         audit = audits.get(key)
         if audit is not None and audit.outcome is not None:
             error = audit.error_kcal_mol if audit.outcome is AuditOutcome.VERIFIED else float("inf")
@@ -187,9 +227,9 @@ def _own_calibration(
     return audit_calibration(sample, campaign)
 
 
-def _decide(
+def _look(
     settings: ExploreSettings,
-    threshold: Threshold | None,
+    generator: Generator,
     ends: dict[str, EndPoints],
     candidates: dict[str, list[TSCandidate]],
 ) -> dict[str, Decision]:
@@ -198,12 +238,8 @@ def _decide(
         () if candidate is None else hard_checks(candidate.geometry, pair)
         for candidate, pair in zip(best, ends.values(), strict=True)
     ]
-    return dict(zip(ends, decide_all(settings.verify, threshold, best, faults), strict=True))
-
-
-def _diverted(decision: Decision, message: str) -> Decision:
-    """The decision on a believed reaction whose estimate failed: the score no longer counts."""
-    return Decision(action=Action.REFINE, reasons=(*decision.reasons, f"the estimate failed: {message}"))
+    calibrated = error_judge_of(generator) is not None
+    return dict(zip(ends, first_look(settings.verify, best, faults, calibrated=calibrated), strict=True))
 
 
 def _audit_outcome(outcome: str, forward_ev: float | None) -> AuditOutcome:

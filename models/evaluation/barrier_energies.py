@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from chem.errors import CalculationError
 from chem.generator import EndPoints
-from chem.outcomes import Walk
-from chem.polish import polish
+from chem.outcomes import TransitionState, Verdict
+from chem.polish import Polished, polish
 from chem.potential import GradientCounter, attach
 from chem.types import Geometry, LevelOfTheory
 from chem.units import kcal_mol
@@ -49,7 +49,8 @@ class Energies:
         polish_gradient_calls: Gradient calls of the polish.
         gradient_calls: All gradient calls, that of the single point included.
         failure: Kind of the first failure, such as `scf`; empty when all went well.
-        walk: How the polish went; None where there was none.
+        polished: The polished candidate above both ends, verdict `estimated`; None where there was no polish, or an
+            energy is missing.
     """
 
     raw_ev: float
@@ -57,7 +58,7 @@ class Energies:
     polish_gradient_calls: int = 0
     gradient_calls: int = 0
     failure: str = ""
-    walk: Walk | None = None
+    polished: TransitionState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,14 +122,15 @@ def _energies(geometry: Geometry, job: BarrierJob) -> Energies:
     counter = GradientCounter()
     polish_counter = counter.child()
     raw = polished = float("nan")
-    walk: Walk | None = None
+    state: TransitionState | None = None
     failure = ""
     try:
         raw = polished = _energy(geometry, job.level, counter)
         if job.polish_gradient_calls:
             polished = float("nan")  # unless the polish succeeds
             found = polish(geometry, job.ends, job.level, polish_counter, job.polish_gradient_calls)
-            polished, walk = found.energy_ev, found.walk
+            polished = found.energy_ev
+            state = _above_ends(found, job)
     except CalculationError as error:
         failure = error.kind
     return Energies(
@@ -137,7 +139,27 @@ def _energies(geometry: Geometry, job: BarrierJob) -> Energies:
         polish_gradient_calls=polish_counter.calls,
         gradient_calls=counter.calls,
         failure=failure,
-        walk=walk,
+        polished=state,
+    )
+
+
+def _above_ends(polished: Polished, job: BarrierJob) -> TransitionState | None:
+    """The polished candidate with the energies of both ends, which are not counted: they are the reaction's."""
+    ends = job.ends
+    try:
+        before, after = (_energy(end, job.level, GradientCounter()) for end in (ends.reactant, ends.product))
+    except CalculationError:
+        return None
+    return TransitionState(
+        geometry=polished.geometry,
+        energy_ev=polished.energy_ev,
+        level=job.level,
+        verdict=Verdict(),
+        reactant_end=ends.reactant,
+        product_end=ends.product,
+        reactant_end_energy_ev=before,
+        product_end_energy_ev=after,
+        walk=polished.walk,
     )
 
 

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from chem.ranking import ERROR_CAP_KCAL_MOL, TriageCurve, capped_errors, captured_share, rank_correlation, triage_curve
 from chem.types import LevelOfTheory
+from chem.walk_features import walk_features
 from models.evaluation.barrier_energies import BarrierEnergies
+from models.evaluation.structures import JudgedReaction
+from models.walk_judge import WalkJudge
 
 SHARE_SENT = 0.14
 CURVE_SHARES = tuple(percent / 100 for percent in range(51))
@@ -133,6 +136,38 @@ def summarise_barriers(
         captured_share=None if scores is None else captured_share(scores, errors, SHARE_SENT),
         spearman=None if scores is None else rank_correlation(scores, errors),
     )
+
+
+def expected_after_polish(
+    outcomes: Sequence[BarrierEnergies],
+    judged: Sequence[JudgedReaction],
+    *,
+    structure: str,
+    judge: WalkJudge | None,
+) -> list[float | None]:
+    """Expected errors as triage sees them when the polishes have ended, kcal/mol; arguments as above.
+
+    Infinite for those that are always sent: what the confidence does not cover, what fails a hard check, and what could
+    not be polished. Without a judge, or where none was to be polished, those from before.
+
+    Args:
+        outcomes: One for each reaction.
+        judged: The same reactions with their confidence.
+        structure: Kind of sample that is summarised.
+        judge: The generator's.
+    """
+    before = [each.expected_error_kcal_mol for each in judged]
+    states = [each.energies[structure].polished if structure in each.energies else None for each in outcomes]
+    if judge is None or all(state is None for state in states):
+        return before
+    found: list[float | None] = []
+    for expected, state in zip(before, states, strict=True):
+        if expected is None or np.isinf(expected):
+            found.append(expected)
+            continue
+        features = None if state is None else walk_features(state)
+        found.append(float("inf") if features is None else judge.expected_errors_kcal_mol([features])[0])
+    return found
 
 
 def _mean_of(kind: str, outcomes: Sequence[BarrierEnergies], *, polished: bool) -> float | None:

@@ -13,9 +13,10 @@ from chem.triage import (
     Calibration,
     QuantileRule,
     RiskRule,
-    decide_all,
+    first_look,
     quantile_threshold,
     risk_threshold,
+    settled,
     threshold_from,
     threshold_within,
 )
@@ -26,18 +27,13 @@ SCORES = np.arange(1.0, 101.0)
 CALIBRATION = Calibration(expected_error_kcal_mol=SCORES, error_kcal_mol=SCORES / 5, source="val")
 
 
-def scored(error, confidence=0.9, reasons=()):
-    return TSCandidate(
-        geometry=GUESS,
-        generator="learned",
-        confidence=confidence,
-        expected_error_kcal_mol=error,
-        unscored_reasons=reasons,
-    )
+def candidate(confidence=0.9, reasons=()):
+    return TSCandidate(geometry=GUESS, generator="learned", confidence=confidence, unscored_reasons=reasons)
 
 
-def decide(policy, threshold, candidates, faults=()):
-    return decide_all(policy, threshold, candidates, [faults] * len(candidates))
+def look(policy, best, faults=(), *, calibrated=True):
+    (decision,) = first_look(policy, [best], [faults], calibrated=calibrated)
+    return decision
 
 
 def drawn(rng, n):
@@ -52,42 +48,28 @@ def drawn(rng, n):
     ("policy", "confidence", "action"),
     [
         ("all", 0.99, Action.REFINE),
-        ("none", None, Action.ACCEPT),
+        ("none", None, Action.POLISH),
         ("triage", None, Action.REFINE),
-        ("triage", 0.99, Action.REFINE),
+        ("triage", 0.99, Action.POLISH),
     ],
 )
-def test_a_policy_decides_and_says_why(policy, confidence, action):
-    (decision,) = decide(policy, None, [TSCandidate(geometry=GUESS, generator="classical", confidence=confidence)])
+def test_a_policy_looks_at_a_candidate_and_says_why(policy, confidence, action):
+    decision = look(policy, candidate(confidence))
     assert decision.action is action
     assert decision.reasons
 
 
 def test_without_a_candidate_only_a_search_can_tell():
-    (decision,) = decide("none", None, [None])
-    assert decision.action is Action.REFINE
+    assert look("none", None).action is Action.REFINE
 
 
-def test_a_score_below_the_threshold_is_believed_and_one_on_it_is_not():
-    threshold = threshold_from(CALIBRATION, QuantileRule(share=0.14))
-    assert threshold.below_kcal_mol == 87.0
-    below, on = decide("triage", threshold, [scored(86.9), scored(87.0)])
-    assert (below.action, on.action) == (Action.ACCEPT, Action.REFINE)
-    assert (below.score_kcal_mol, on.score_kcal_mol) == (86.9, 87.0)
+def test_where_nothing_was_calibrated_triage_verifies():
+    assert look("triage", candidate(), calibrated=False).action is Action.REFINE
+    assert settled("triage", None, 0.0).action is Action.REFINE
 
 
-def test_the_record_names_score_threshold_rule_and_calibration_set():
-    threshold = threshold_from(CALIBRATION, RiskRule())
-    for decision in decide("triage", threshold, [scored(1.25), scored(99.5)]):
-        (reason,) = decision.reasons
-        for words in (f"{threshold.below_kcal_mol:.2f} kcal/mol", "risk rule", "2.6", "20 kcal/mol", "100", "of val"):
-            assert words in reason
-    assert "1.25" in decide("triage", threshold, [scored(1.25)])[0].reasons[0]
-
-
-def test_a_failed_hard_check_comes_before_the_best_score():
-    threshold = threshold_from(CALIBRATION, QuantileRule())
-    (decision,) = decide("triage", threshold, [scored(0.0)], ("atoms C0-H1 clash",))
+def test_a_failed_hard_check_is_not_worth_a_polish():
+    decision = look("triage", candidate(), ("atoms C0-H1 clash",))
     assert decision.action is Action.REFINE
     assert decision.reasons == ("atoms C0-H1 clash",)
     assert decision.score_kcal_mol is None
@@ -95,29 +77,54 @@ def test_a_failed_hard_check_comes_before_the_best_score():
 
 @pytest.mark.parametrize("confidence", [None, 0.0])
 def test_a_candidate_without_confidence_is_verified_for_the_reason_it_carries(confidence):
-    threshold = threshold_from(CALIBRATION, QuantileRule())
-    (decision,) = decide("triage", threshold, [scored(0.0, confidence, ("element S is unknown",))])
+    decision = look("triage", candidate(confidence, ("element S is unknown",)))
     assert decision.action is Action.REFINE
     assert "element S is unknown" in decision.reasons
+
+
+def test_a_campaign_that_verifies_nothing_still_names_what_is_broken():
+    decision = look("none", candidate(), ("atom H3 has flown off",))
+    assert decision.action is Action.POLISH
+    assert "atom H3 has flown off" in decision.reasons
+    assert settled("none", None, None, failure="the SCF did not converge").action is Action.ACCEPT
+
+
+def test_a_score_below_the_threshold_is_believed_and_one_on_it_is_not():
+    threshold = threshold_from(CALIBRATION, QuantileRule(share=0.14))
+    assert threshold.below_kcal_mol == 87.0
+    below, on = settled("triage", threshold, 86.9), settled("triage", threshold, 87.0)
+    assert (below.action, on.action) == (Action.ACCEPT, Action.REFINE)
+    assert (below.score_kcal_mol, on.score_kcal_mol) == (86.9, 87.0)
+
+
+def test_the_record_names_score_threshold_rule_and_calibration_set():
+    threshold = threshold_from(CALIBRATION, RiskRule())
+    for score in (1.25, 99.5):
+        (reason,) = settled("triage", threshold, score).reasons
+        for words in (
+            f"{score:.2f}",
+            f"{threshold.below_kcal_mol:.2f} kcal/mol",
+            "risk rule",
+            "2.6",
+            "20 kcal/mol",
+            "100",
+            "of val",
+        ):
+            assert words in reason
+
+
+def test_a_polish_that_failed_sends_the_reaction_and_leaves_no_score():
+    threshold = threshold_from(CALIBRATION, QuantileRule(share=0.0))
+    decision = settled("triage", threshold, 0.0, failure="the SCF did not converge")
+    assert decision.action is Action.REFINE
+    assert decision.score_kcal_mol is None
+    assert "the SCF did not converge" in decision.reasons[0]
 
 
 @pytest.mark.parametrize("score", [None, math.nan, math.inf])
 def test_a_candidate_whose_error_nobody_can_expect_is_verified(score):
     threshold = threshold_from(CALIBRATION, QuantileRule(share=0.0))
-    assert decide("triage", threshold, [scored(score)])[0].action is Action.REFINE
-
-
-def test_decisions_do_not_depend_on_the_company_under_a_fixed_threshold():
-    threshold = threshold_from(CALIBRATION, QuantileRule())
-    batch = [scored(score) for score in (1.0, 95.0, 50.0, 86.0)]
-    together = [decision.action for decision in decide("triage", threshold, batch)]
-    assert together == [decide("triage", threshold, [each])[0].action for each in batch]
-
-
-def test_a_campaign_that_verifies_nothing_still_names_what_is_broken():
-    (decision,) = decide("none", None, [scored(1.0)], ("atom H3 has flown off",))
-    assert decision.action is Action.ACCEPT
-    assert "atom H3 has flown off" in decision.reasons
+    assert settled("triage", threshold, score).action is Action.REFINE
 
 
 @pytest.mark.parametrize("share", [0.0, 0.07, 0.14, 0.5, 1.0])
@@ -186,7 +193,7 @@ def test_with_too_few_reactions_no_threshold_is_shown_to_hold_and_everything_is_
     )
     threshold = risk_threshold(few, RiskRule())  # 20 / 2.6 - 1 is 6.7
     assert not threshold.fulfilled
-    (decision,) = decide("triage", threshold, [scored(-1e9)])
+    decision = settled("triage", threshold, -1e9)
     assert decision.action is Action.REFINE
     assert "too few reactions" in decision.reasons[0]
     assert risk_threshold(enough, RiskRule()).below_kcal_mol == math.inf

@@ -89,6 +89,8 @@ def test_a_fold_leaves_its_reactions_out_and_json_prints_one_object_a_validation
         (["--data", "nowhere.npz"], "nowhere.npz"),
         (["--config", "nowhere.yaml"], "nowhere.yaml"),
         (["--max-seconds", "-1"], "--max-seconds"),
+        (["--processes", "0"], "--processes"),
+        (["--processes", "3"], "batch_size of 2"),
     ],
 )
 def test_bad_input_exits_with_2_and_names_it(capsys, tmp_path, monkeypatch, inputs, change, named):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from chem.audit import AuditOutcome
-from chem.outcomes import Action, Decision, Failure, Outcome, Stage, Status, Verdict
+from chem.outcomes import Action, Decision, Failure, Outcome, Stage, Status, Verdict, Walk
 from db.audits import (
     Audit,
     FinishedBarrier,
@@ -17,16 +17,26 @@ from db.audits import (
     finished_estimates,
     finished_searches,
     load_audits,
+    record_expected_errors,
 )
 from db.campaigns import add_campaign, load_decisions, record_decisions
 from db.engine import reading, writing
-from db.queries import ReactionFilter, reactions, transition_states_found_by
+from db.queries import ReactionFilter, reactions, transition_states, transition_states_found_by
 from db.results import record_estimate, record_search
 from db.store import add_reactions
 from db.tables import AuditRow, CalculationKind
 from db.work import claim, enqueue
 
 SETTINGS = {"candidates": 3}
+WALK = Walk(
+    gradient_calls=15,
+    energy_change_ev=-0.25,
+    largest_force_ev_per_angstrom=0.03,
+    lowest_curvature=-4.5,
+    mode_overlap=0.8,
+    moved_angstrom=0.12,
+    core_moved_angstrom=0.05,
+)
 
 
 @pytest.fixture
@@ -46,7 +56,7 @@ def started(engine, network, gfn2):
 
 
 def estimated(network, gfn2):
-    return replace(network.transition_state(seed=40, energy_ev=-9.5), verdict=Verdict(), level=gfn2)
+    return replace(network.transition_state(seed=40, energy_ev=-9.5), verdict=Verdict(), level=gfn2, walk=WALK)
 
 
 def test_an_audit_keeps_what_was_trusted_beside_what_was_verified(engine, started):
@@ -93,16 +103,22 @@ def test_the_score_of_a_decision_comes_back_to_the_last_bit(engine, started):
 def test_an_estimate_is_known_by_its_calculation_and_is_no_find_of_a_search(engine, network, gfn2, started):
     one = started(CalculationKind.ESTIMATE)
     with writing(engine) as session:
-        record_estimate(
-            session, one, estimated(network, gfn2), level=gfn2, gradient_calls=18, seconds=0.1, error_ev=0.05
-        )
+        record_estimate(session, one, estimated(network, gfn2), level=gfn2, gradient_calls=18, seconds=0.1)
     with reading(engine) as session:
         found = finished_estimates(session, ["shift", "decay"], gfn2.key, SETTINGS)
         assert finished_estimates(session, ["shift"], gfn2.key, {"candidates": 4}) == {}
         assert transition_states_found_by(session, "shift") == []
         (record,) = reactions(session, filters=ReactionFilter(reaction_keys=frozenset({"shift"})))
-    assert found == {"shift": FinishedBarrier(outcome="estimated", forward_ev=pytest.approx(2.5))}
-    assert record.barrier_error_kcal_mol == pytest.approx(0.05 * 23.0605, abs=1e-4)
+        (state,) = transition_states(session, [found["shift"].transition_state_id])
+    assert found["shift"].outcome == "estimated"
+    assert found["shift"].forward_ev == pytest.approx(2.5)
+    assert record.barrier_error_kcal_mol is None
+    assert state.transition_state.walk == WALK
+    with writing(engine) as session:
+        record_expected_errors(session, {found["shift"].transition_state_id: 3.0})
+    with reading(engine) as session:
+        (record,) = reactions(session, filters=ReactionFilter(reaction_keys=frozenset({"shift"})))
+    assert record.barrier_error_kcal_mol == pytest.approx(3.0)
 
 
 def test_a_failed_estimate_says_why(engine, gfn2, started):

@@ -11,8 +11,8 @@ import pytest
 import torch
 import yaml
 
-from chem.errors import InputError
-from models.checkpoints import read_checkpoint
+from chem.errors import ConfigurationError, InputError
+from models.checkpoints import read_checkpoint, save_weights
 from models.configuration import to_plain
 from models.frames import aligned, rmsd
 from models.generator_training import BestWeights, fold_of, main, prepared
@@ -95,6 +95,30 @@ def test_a_run_that_is_interrupted_and_resumed_ends_in_the_same_weights(
     halves = read_checkpoint(tmp_path / "halves" / "weights.safetensors", "reactdiff").weights
     assert whole.keys() == halves.keys()
     assert all(torch.equal(whole[name], halves[name]) for name in whole)
+
+
+def test_a_run_begun_from_trained_weights_starts_at_their_error(
+    inputs: list[str], tmp_path: Path, tiny_config: ReactDiffConfig
+) -> None:
+    main([*inputs, "--out", str(tmp_path / "first")], quiet)
+    weights = tmp_path / "first" / "weights.safetensors"
+    trained = read_checkpoint(weights, "reactdiff")
+    write_configuration(tmp_path / "model.yaml", tiny_config, learning_rate=0.0, steps=1, validate_every=1, seed=1)
+    rows: list[dict[str, float]] = []
+    main([*inputs, "--out", str(tmp_path / "second"), "--start-from", str(weights)], rows.append)
+    assert rows[0]["val_rmsd_median_angstrom"] == trained.card["curve"]["val_rmsd_median_angstrom"]
+    card = read_checkpoint(tmp_path / "second" / "weights.safetensors", "reactdiff").card
+    assert card["started_from_sha256"] == trained.sha256
+
+
+def test_weights_of_another_network_are_no_beginning(
+    inputs: list[str], tmp_path: Path, tiny_config: ReactDiffConfig
+) -> None:
+    larger = replace(tiny_config, backbone=replace(tiny_config.backbone, edge_channels=16))
+    save_weights(tmp_path / "larger.safetensors", ReactDiff(larger), "reactdiff", larger, {})
+    with pytest.raises(ConfigurationError, match="does not fit the network"):
+        main([*inputs, "--out", str(tmp_path / "run"), "--start-from", str(tmp_path / "larger.safetensors")], quiet)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_holds_another_run_is_not_overwritten(inputs: list[str], tmp_path: Path) -> None:
