@@ -6,13 +6,12 @@ Runs with torch, e3nn, numpy, safetensors and yaml alone: `python -m models.gene
 from __future__ import annotations
 
 import argparse
-import copy
 import csv
 import datetime as dt
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,29 +67,6 @@ def prepared(data: ReactionData, index: list[int]) -> ReactionBatch:
     groups = [index[first : first + PREPARE_BATCH] for first in range(0, len(index), PREPARE_BATCH)]
     parts = [with_start(collate([data.reactions[i] for i in group], size)) for group in groups]
     return ReactionBatch.stack(parts)
-
-
-def loss_with_common_coin(
-    model: ReactDiff, batch: ReactionBatch, own_noise: torch.Generator, common_noise: torch.Generator
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """`loss`, with one coin for all processes that says whether the path of this step ends in the network's prediction.
-
-    That costs one more evaluation of the network: where some did it and some did not, some would wait for the others.
-
-    Args:
-        model: The network.
-        batch: This process's share of the batch.
-        own_noise: Noise of this process.
-        common_noise: Randomness that all processes draw alike.
-
-    Returns:
-        As `loss`.
-    """
-    path = model.config.path
-    rollout = float(torch.rand((), generator=common_noise)) < path.rollout_share
-    decided = copy.copy(model)  # the same weights
-    decided.config = replace(model.config, path=replace(path, rollout_share=float(rollout)))
-    return loss(decided, batch, own_noise)
 
 
 def core_rmsd(predicted: Tensor, batch: ReactionBatch) -> Tensor:
@@ -245,7 +221,7 @@ def train_generator(given: argparse.Namespace, processes: Processes = ALONE, rep
     train(
         state,
         train_batch,
-        loss_with_common_coin,
+        loss,
         lambda average: validate(average, val_batch, config.sampling_steps),
         config.training,
         given.out,

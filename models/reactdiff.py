@@ -96,12 +96,21 @@ class ReactDiff(nn.Module):
         return centered(positions + self.head(self.features(batch, positions, time)), batch.mask)
 
 
-def loss(model: ReactDiff, batch: ReactionBatch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+def loss(
+    model: ReactDiff, batch: ReactionBatch, generator: torch.Generator, common: torch.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Training loss: deviation plus error of short distances.
 
     The deviation is the root-mean-square over atoms after superposing the truth on the prediction, averaged over
     reactions, so a spectator in another conformation does not drown the rest. Distances under a limit in the true
     transition state add their mean absolute error (10.48550/arXiv.2507.16521).
+
+    Args:
+        model: The network.
+        batch: Reactions.
+        generator: Draws noise and times.
+        common: Decides whether the path ends in the network's own prediction, which costs one more evaluation: where
+            several processes share a batch all draw it alike, so that none waits for the others.
 
     Returns:
         The loss and its parts, each a scalar in Angstrom.
@@ -113,7 +122,7 @@ def loss(model: ReactDiff, batch: ReactionBatch, generator: torch.Generator) -> 
     level = torch.rand(size, 1, 1, generator=generator, device=device).to(batch.start) * path.start_noise_angstrom
     start = batch.start + level * centered_noise(batch.mask, generator, dtype=batch.start.dtype)
     end = aligned(batch.ts, start, batch.mask)
-    if torch.rand((), generator=generator, device=device) < path.rollout_share:
+    if float(torch.rand((), generator=common)) < path.rollout_share:
         with torch.no_grad():
             own = model(batch, start, torch.zeros_like(time))
         end = aligned(own, start, batch.mask)

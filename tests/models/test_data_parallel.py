@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from chem.errors import ConfigurationError, InputError
 from models.configuration import to_plain
 from models.data_parallel import ALONE, Processes, check_processes, started
-from models.generator_training import loss_with_common_coin, main
-from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig, deviation_and_distances
+from models.generator_training import main
+from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig, deviation_and_distances, loss
 from models.reaction_batch import ReactionArrays, ReactionBatch, collate
 from models.start import with_start
 from models.training import TrainingConfig, batches, noise_of, training_init, training_step
@@ -192,9 +192,8 @@ def test_a_rollout_is_taken_by_all_processes_or_by_none(tiny_config):
     counts = []
     for step in range(12):
         for rank in (0, 1):
-            loss_with_common_coin(model, batch, noise_of(0, step, 1 + rank), noise_of(0, step, 0))
+            loss(model, batch, noise_of(0, step, 1 + rank), noise_of(0, step, 0))
             counts.append(len(evaluations))
             evaluations.clear()
     assert counts[0::2] == counts[1::2]
     assert set(counts) == {1, 2}
-    assert model.config.path.rollout_share == 0.5
