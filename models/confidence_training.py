@@ -42,7 +42,7 @@ class ConfidenceTrainingConfig:
         learning_rate: Peak; falls to zero along half a cosine.
         weight_decay: Decoupled weight decay.
         n_reactions: Left-out reactions whose samples are drawn; fewer where the fold has fewer.
-        n_errors: How many of these have their barrier errors measured.
+        n_errors: How many of these are polished and have their barrier errors measured.
         polish_gradient_calls: Gradient calls of the polish before an energy is taken.
         seed: Seed of weights, order and choice of reactions.
     """
@@ -55,7 +55,7 @@ class ConfidenceTrainingConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     n_reactions: int = 1800
-    n_errors: int = 450
+    n_errors: int = 900
     polish_gradient_calls: int = 15
     seed: int = 0
 

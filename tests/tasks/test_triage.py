@@ -10,6 +10,7 @@ import pytest
 from chem.audit import AuditOutcome
 from chem.guess import ClassicalGenerator
 from chem.outcomes import Action, Status
+from chem.search import SearchSettings
 from chem.triage import Calibration
 from chem.walk_features import NAMES
 from db.audits import load_audits
@@ -238,6 +239,15 @@ def test_a_reaction_that_the_network_cannot_read_gets_a_classical_guess_and_says
     assert "the generator was not trained on N" in made.decision.reasons
     assert made.read(lambda session: [row.generator for row in session.query(CandidateRow)]) == ["classical"]
     assert made.record.verdict is Status.PASSED
+
+
+def test_an_estimate_is_shown_no_longer_when_a_search_found_nothing(campaign):
+    made = campaign(Network(expected_error_kcal_mol=9.5), search=SearchSettings(budget_gradient_calls=2))
+    made.run()
+    assert made.kinds == ["prepare", "estimate", "search"]
+    assert made.record.outcome == "failed"
+    assert made.record.barrier_forward_kcal_mol is None
+    assert made.record.verdict is None
 
 
 def test_triage_without_a_polish_has_nothing_to_go_by_and_verifies(campaign):
