@@ -136,8 +136,9 @@ def prepare(
         classical = ClassicalGenerator(1).generate([work["ends"]])[0][0]
         work["starts"]["classical"] = classical.geometry
         if "ts" in work:
-            work["starts"] = {"true": work["ts"], **work["starts"]}
+            work["starts"]["true"] = work["ts"]
             work["rmsd_angstrom"] = rmsd(best.geometry.positions, work["ts"].positions)
+        work["starts"] = {way: work["starts"][way] for way in arguments.starts if way in work["starts"]}
         work["confidence"] = best.confidence
     return made
 
@@ -184,6 +185,7 @@ def main() -> None:
     parser.add_argument("--level", default="gfn2")
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--polish", type=int, default=15, help="gradient calls of the polish")
+    parser.add_argument("--starts", nargs="+", choices=WAYS, default=WAYS, help="default: all of them")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--confidence", type=Path)

@@ -6,7 +6,7 @@ from chem.errors import CalculationError
 from chem.generator import EndPoints
 from chem.hard_checks import hard_checks
 from chem.outcomes import TransitionState, Verdict
-from chem.polish import GRADIENT_CALLS, polish
+from chem.polish import GRADIENT_CALLS, Polished, polish
 from chem.potential import GradientCounter, attach
 from chem.types import Geometry, LevelOfTheory
 from chem.units import kcal_mol
@@ -44,9 +44,17 @@ def estimate_transition_state(
     before, after = (
         float(attach(each, level, counter).get_potential_energy()) for each in (ends.reactant, ends.product)
     )
+    state = above_ends(polished, ends, level, before, after)
     lowest = kcal_mol(polished.energy_ev - max(before, after))
     if lowest < -BELOW_KCAL_MOL:
         raise CalculationError("below_end", f"the polished candidate lies {-lowest:.1f} kcal/mol below an end")
+    return state
+
+
+def above_ends(
+    polished: Polished, ends: EndPoints, level: LevelOfTheory, reactant_energy_ev: float, product_energy_ev: float
+) -> TransitionState:
+    """A polished candidate above both ends, energies in eV at the level, verdict `estimated`."""
     return TransitionState(
         geometry=polished.geometry,
         energy_ev=polished.energy_ev,
@@ -54,7 +62,7 @@ def estimate_transition_state(
         verdict=Verdict(),
         reactant_end=ends.reactant,
         product_end=ends.product,
-        reactant_end_energy_ev=before,
-        product_end_energy_ev=after,
+        reactant_end_energy_ev=reactant_energy_ev,
+        product_end_energy_ev=product_energy_ev,
         walk=polished.walk,
     )

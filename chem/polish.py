@@ -78,7 +78,10 @@ def polish(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Sella warns of every coordinate that it replaces
             walk = saddle_optimiser(
-                atoms, direction, internal=candidate.n_atoms > 2, eigensolver_vectors=EIGENSOLVER_VECTORS
+                atoms,
+                direction,
+                internal=candidate.n_atoms > 2,
+                eigensolver_vectors=None if direction is None else EIGENSOLVER_VECTORS,
             )
             # While the lowest mode is looked for the atoms stand displaced: only whole steps count.
             for _ in walk.irun(fmax=FMAX_EV_PER_ANGSTROM, steps=max_calls):

@@ -261,32 +261,34 @@ def _first_look(policy: Policy, best: TSCandidate | None, faults: tuple[str, ...
 
 
 def settled(
-    policy: Policy, threshold: Threshold | None, score_kcal_mol: float | None, *, failure: str = ""
+    policy: Policy, threshold: Threshold | None, look: Decision, score_kcal_mol: float | None, *, failure: str = ""
 ) -> Decision:
     """Decide on a polished candidate.
 
     Args:
-        policy: As in `first_look`, which decided on the polish.
+        policy: As in `first_look`.
         threshold: From `threshold_from` or `threshold_within`; None where nothing was calibrated.
+        look: What `first_look` decided; its reasons are kept.
         score_kcal_mol: Expected error of the barrier that the polish left; None where nothing expects one.
         failure: Why the polish gave no barrier; empty where it did.
 
     Returns:
-        `accept` or `refine`, with the reason.
+        `accept` or `refine`, with the reasons.
     """
     if policy == "none":  # what failed stays failed
-        return Decision(action=Action.ACCEPT, reasons=("the campaign verifies nothing",), score_kcal_mol=score_kcal_mol)
+        return Decision(action=Action.ACCEPT, reasons=look.reasons, score_kcal_mol=score_kcal_mol)
     if failure:
-        return _refine(f"the estimate failed: {failure}")
+        return _refine(*look.reasons, f"the estimate failed: {failure}")
     if threshold is None:
-        return _refine("no calibration says how far a confidence can be trusted")
+        return _refine(*look.reasons, "no calibration says how far a confidence can be trusted")
     if score_kcal_mol is None or math.isnan(score_kcal_mol):
-        return _refine("no expected barrier error is known")
+        return _refine(*look.reasons, "no expected barrier error is known")
     accepted = score_kcal_mol < threshold.below_kcal_mol
     relation = "is below" if accepted else "is not below"
+    words = f"expected barrier error {score_kcal_mol:.2f} kcal/mol {relation} {_limit(threshold)}"
     return Decision(
         action=Action.ACCEPT if accepted else Action.REFINE,
-        reasons=(f"expected barrier error {score_kcal_mol:.2f} kcal/mol {relation} {_limit(threshold)}",),
+        reasons=(*look.reasons, words),
         score_kcal_mol=score_kcal_mol,
     )
 

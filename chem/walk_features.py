@@ -17,7 +17,7 @@ NAMES = (
     "mode_overlap",
     "moved",
     "core_moved",
-    "share_of_calls",
+    "gradient_calls",
     "lower_barrier",
     "higher_barrier",
     "shortest_stretch",
@@ -26,7 +26,6 @@ NAMES = (
     "n_changing_bonds",
     "n_atoms",
 )
-CALLS_SCALE = 15.0
 ENERGY_SCALE_KCAL_MOL = 5.0
 
 
@@ -52,7 +51,9 @@ def walk_features(polished: TransitionState) -> FloatArray | None:
         float(np.linalg.norm(positions[i] - positions[j]) / np.linalg.norm(end.positions[i] - end.positions[j]))
         for end, pairs in ((ends.reactant, broken), (ends.product, formed))
         for i, j in pairs
-    ] or [1.0]
+    ]
+    n_changing = len(stretches)
+    stretches = stretches or [1.0]
     heights = sorted(kcal_mol(height) for height in (barrier.forward_ev, barrier.reverse_ev))
     return np.array(
         [
@@ -62,13 +63,13 @@ def walk_features(polished: TransitionState) -> FloatArray | None:
             walk.mode_overlap,
             walk.moved_angstrom,
             walk.core_moved_angstrom,
-            walk.gradient_calls / CALLS_SCALE,
+            float(walk.gradient_calls),
             _squeezed(heights[0]),
             _squeezed(heights[1]),
             min(stretches),
             max(stretches),
             float(np.mean(stretches)),
-            float(len(stretches)),
+            float(n_changing),
             np.log(polished.geometry.n_atoms),
         ]
     )

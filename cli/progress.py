@@ -27,7 +27,7 @@ _STAGES = (
     ("estimate", "estimates"),
     ("search", "searches"),
 )
-_DECISIONS = {"accept": "reactions believed", "refine": "sent to the search"}
+_DECISIONS = {"polish": "being polished", "accept": "reactions believed", "refine": "sent to the search"}
 
 
 @dataclass(slots=True)

@@ -62,12 +62,14 @@ class FinishedBarrier:
     Attributes:
         outcome: As stored: `intended`, `unintended` or `failed` of a search, `estimated` or `failed` of an estimate.
         forward_ev: Barrier of the reaction itself in the stored direction, eV; None where it gave none.
-        transition_state_id: Row of the transition state of that barrier; None likewise.
+        reverse_ev: The same in the other direction.
+        transition_state_id: Row of its transition state, of an estimate; None where there is none.
         failure: Why it failed, where it did.
     """
 
     outcome: str
     forward_ev: float | None = None
+    reverse_ev: float | None = None
     transition_state_id: int | None = None
     failure: Failure | None = None
 
@@ -164,18 +166,26 @@ def load_audits(session: Session, campaign: str) -> dict[str, Audit]:
 def finished_estimates(
     session: Session, reaction_keys: Iterable[str], level_key: str, settings: Mapping[str, Any]
 ) -> dict[str, FinishedBarrier]:
-    """Estimates that are done, by reaction key, whichever campaign asked for them; arguments as in `db.work.claim`."""
+    """Estimates that ended, by reaction key, whichever campaign asked for them; arguments as in `db.work.claim`.
+
+    Those that infrastructure ended are among them, with that as their failure.
+    """
+    ended = (CalculationState.DONE, CalculationState.FAILED)
     statement = (
-        _finished(CalculationKind.ESTIMATE, level_key, settings)
-        .add_columns(BarrierRow.forward_ev, BarrierRow.transition_state_id)
+        _finished(CalculationKind.ESTIMATE, level_key, settings, ended)
+        .add_columns(BarrierRow.forward_ev, BarrierRow.reverse_ev, BarrierRow.transition_state_id)
         .outerjoin(TransitionStateRow, TransitionStateRow.calculation_id == CalculationRow.id)
         .outerjoin(BarrierRow, BarrierRow.transition_state_id == TransitionStateRow.id)
     )
     return {
         row.subject_key: FinishedBarrier(
-            outcome=row.outcome or "", forward_ev=forward, transition_state_id=state, failure=to_failure(row)
+            outcome=row.outcome or "",
+            forward_ev=forward,
+            reverse_ev=reverse,
+            transition_state_id=state,
+            failure=to_failure(row),
         )
-        for row, forward, state in select_in(session, statement, CalculationRow.subject_key, reaction_keys)
+        for row, forward, reverse, state in select_in(session, statement, CalculationRow.subject_key, reaction_keys)
     }
 
 
@@ -198,7 +208,7 @@ def finished_searches(
 ) -> dict[str, FinishedBarrier]:
     """Searches that are done, by reaction key, with the barrier that passed every check; arguments as above."""
     statement = (
-        _finished(CalculationKind.SEARCH, level_key, settings)
+        _finished(CalculationKind.SEARCH, level_key, settings, (CalculationState.DONE,))
         .add_columns(BarrierRow.forward_ev)
         .outerjoin(
             AttemptRow,
@@ -216,10 +226,12 @@ def finished_searches(
     }
 
 
-def _finished(kind: CalculationKind, level_key: str, settings: Mapping[str, Any]) -> Select[tuple[CalculationRow]]:
+def _finished(
+    kind: CalculationKind, level_key: str, settings: Mapping[str, Any], states: Iterable[CalculationState]
+) -> Select[tuple[CalculationRow]]:
     return select(CalculationRow).where(
         CalculationRow.kind == kind.value,
         CalculationRow.level_key == level_key,
         CalculationRow.settings_hash == settings_hash(settings),
-        CalculationRow.state == CalculationState.DONE.value,
+        CalculationRow.state.in_([state.value for state in states]),
     )

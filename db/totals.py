@@ -24,10 +24,10 @@ class StageProgress:
     """How many of a campaign's things are in one state of one stage.
 
     Attributes:
-        stage: species, reaction, candidate, prepare, search.
-        state: Of species: expanded or unexpanded. Of reactions: their triage, accept, refine, reject or undecided. Of
-            candidates: generated. Of calculations: pending, running, or what they ended in (prepared, intended,
-            unintended, failed).
+        stage: species, reaction, candidate, prepare, estimate, search.
+        state: Of species: expanded or unexpanded. Of reactions: their triage, polish, accept, refine, reject or
+            undecided. Of candidates: generated. Of calculations: pending, running, or what they ended in (prepared,
+            estimated, intended, unintended, failed).
         count: How many.
         gradient_calls: Spent on them.
         seconds: Wall time spent on them.

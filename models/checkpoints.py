@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from chem.errors import ConfigurationError
 from models.configuration import from_plain, to_plain
-from models.weights_file import FORMAT, METADATA, WeightsFile, hash_of, read_weights_file, shipped_file
+from models.weights_file import FORMATS, METADATA, WeightsFile, hash_of, read_weights_file, shipped_file
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def save_weights(path: Path, module: nn.Module, kind: str, config: Any, card: Ma
     """Write weights with their configuration and card; returns the hash of the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # One entry, since several would come in any order, and the hash with them.
-    facts = {"format": FORMAT, "kind": kind, "config": to_plain(config), "card": dict(card)}
+    facts = {"format": FORMATS[kind], "kind": kind, "config": to_plain(config), "card": dict(card)}
     metadata = {METADATA: json.dumps(facts, sort_keys=True)}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     save_file(state, str(path), metadata=metadata)

@@ -8,20 +8,21 @@ and a network in place of the regression little (captured share over 351 reactio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from chem.errors import InputError
+from chem.triage import Calibration
 from chem.walk_features import NAMES
+from models.checkpoints import read_checkpoint, shipped
 from models.monotone import curve_at, monotone_curve
 
-if TYPE_CHECKING:
-    from chem.triage import Calibration
-
 CAP_KCAL_MOL = 50.0  # what larger errors and failures count as
+FEWEST = 3  # reactions to fit or calibrate on; a sensible number is a few hundred
 RIDGE = 10.0  # beside features of unit variance, as many as there are reactions
 FARTHEST = 5.0  # standard deviations within which a column may count
 Array = NDArray[np.float64]
@@ -47,14 +48,17 @@ class WalkJudge(nn.Module):
         self.register_buffer("calibration_errors", torch.zeros(n_calibration, dtype=torch.float64))
         self.source = "val"
 
+    def numbers(self, name: str) -> Array:
+        """A buffer as numpy array, wherever the module lies."""
+        found: Array = self.get_buffer(name).cpu().numpy()
+        return found
+
     @property
     def calibration(self) -> Calibration:
         """Expected and true errors of the reactions that it was calibrated on."""
-        from chem.triage import Calibration  # noqa: PLC0415 (training runs without what it imports)
-
         return Calibration(
-            expected_error_kcal_mol=self.calibration_scores.numpy(),
-            error_kcal_mol=self.calibration_errors.numpy(),
+            expected_error_kcal_mol=self.numbers("calibration_scores"),
+            error_kcal_mol=self.numbers("calibration_errors"),
             source=self.source,
         )
 
@@ -68,14 +72,14 @@ class WalkJudge(nn.Module):
 
     def doubt(self, features: Array) -> Array:
         """What the curve is drawn over, from features of shape (n, n_features); shape (n,)."""
-        standard = np.clip((features - self.mean.numpy()) / self.scale.numpy(), -FARTHEST, FARTHEST)
-        weights = self.weights.numpy()
+        standard = np.clip((features - self.numbers("mean")) / self.numbers("scale"), -FARTHEST, FARTHEST)
+        weights = self.numbers("weights")
         found: Array = standard @ weights[:-1] + weights[-1]
         return found
 
     def expected(self, features: Array) -> Array:
         """Expected error, from features of shape (n, n_features); shape (n,), kcal/mol."""
-        return curve_at(self.doubt(features), self.knots.numpy(), self.values.numpy())
+        return curve_at(self.doubt(features), self.numbers("knots"), self.numbers("values"))
 
     def fit(self, features: Array, errors_kcal_mol: Array) -> None:
         """Fit the regression.
@@ -84,6 +88,7 @@ class WalkJudge(nn.Module):
             features: From `chem.walk_features`, shape (n, n_features).
             errors_kcal_mol: True absolute errors, shape (n,), kcal/mol; infinite where a calculation failed.
         """
+        _check(features)
         mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
         standard = np.clip((features - mean) / scale, -FARTHEST, FARTHEST)
         target = np.log1p(np.minimum(errors_kcal_mol, CAP_KCAL_MOL))
@@ -103,6 +108,7 @@ class WalkJudge(nn.Module):
             errors_kcal_mol: As for `fit`.
             n_failed: How many reactions more had a polish that failed: these are always sent.
         """
+        _check(features)
         doubts = self.doubt(features)
         knots, values = monotone_curve(doubts, np.minimum(errors_kcal_mol, CAP_KCAL_MOL), len(self.knots))
         self.knots.copy_(torch.from_numpy(knots))
@@ -110,3 +116,29 @@ class WalkJudge(nn.Module):
         always = np.full(n_failed, np.inf)
         self.calibration_scores.copy_(torch.from_numpy(np.append(self.expected(features), always)))
         self.calibration_errors.copy_(torch.from_numpy(np.append(errors_kcal_mol, always)))
+
+
+def load_judge(path: Path | None) -> WalkJudge:
+    """The judge of a confidence, alone and on the CPU.
+
+    Args:
+        path: Weights of the confidence; None takes those that Cairn ships.
+
+    Raises:
+        ConfigurationError: They are missing or damaged.
+    """
+    checkpoint = shipped("confidence") if path is None else read_checkpoint(path, "confidence")
+    prefix = "judge."
+    own = {name.removeprefix(prefix): value for name, value in checkpoint.weights.items() if name.startswith(prefix)}
+    judge = WalkJudge(len(own["knots"]), len(own["calibration_scores"]))
+    judge.load_state_dict(own)
+    judge.source = str(checkpoint.card.get("calibrated_on", judge.source))
+    return judge
+
+
+def _check(features: Array) -> None:
+    if len(features) < FEWEST:
+        raise InputError(
+            f"{len(features)} reactions have a polished candidate that can be believed, {FEWEST} at least are needed to"
+            " expect errors; give more reactions, or a generator and a level of theory that go with them"
+        )

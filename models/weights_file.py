@@ -14,7 +14,7 @@ import yaml
 
 from chem.errors import ConfigurationError
 
-FORMAT = "1"
+FORMATS = {"reactdiff": "1", "confidence": "2"}  # what the tensors of each kind of model mean
 METADATA = "cairn"  # entry of the metadata that holds format, kind, configuration and card as JSON
 SHIPPED = Path(__file__).parent / "weights" / "shipped.yaml"
 
@@ -87,10 +87,10 @@ def read_weights_file(path: Path, kind: str, sha256: str = "") -> WeightsFile:
     try:
         header = json.loads(content[8 : 8 + length])
         facts = json.loads(header.get("__metadata__", {}).get(METADATA, "{}"))
-        written_in = facts.get("format")
+        written = facts.get("kind", ""), facts.get("format")
     except (ValueError, AttributeError, TypeError) as error:
         raise ConfigurationError(f"{path} is no safetensors file: {error}") from error
-    if written_in != FORMAT:
+    if written[1] is None or written[1] != FORMATS.get(written[0], written[1]):
         raise ConfigurationError(
             f"{path} was not written by this version of Cairn; train again or take the shipped one"
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from sqlalchemy.orm import Session
 
+from chem.audit import AuditOutcome
 from chem.enumeration import enumerate_reactions
 from chem.expansion import pair_reactions
 from chem.identity import mapped_smiles
@@ -12,6 +14,8 @@ from chem.network import Step, reachable_species
 from chem.outcomes import Action, Status
 from chem.potential import resolve_level
 from chem.types import Species
+from chem.units import kcal_mol
+from db.audits import finished_estimates, load_audits
 from db.campaigns import (
     add_campaign,
     add_reaction_members,
@@ -30,6 +34,7 @@ from db.store import add_levels, add_reactions, add_species
 from db.tables import CalculationKind
 from db.work import enqueue, requeue_failed
 from tasks.plan import (
+    calculation_settings,
     campaign_name,
     campaign_settings,
     preparation_settings,
@@ -122,28 +127,29 @@ def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -
         with writing(engine) as session:
             adopt_found_reactions(session, campaign, search_settings(settings))
         with reading(engine) as session:
-            believed = frozenset({Status.PASSED, Status.ESTIMATED})
             level = resolve_level(settings.level)
             rounds = reaction_members(session, campaign)
-            accepted = {key for key, each in load_decisions(session, campaign).items() if each.action is Action.ACCEPT}
-            records = [
-                record
-                for record in reactions(
-                    session, filters=ReactionFilter(campaign=campaign, verdicts=believed, level_key=level.key)
-                )
-                # What a later round found counts there; an estimate counts where this campaign asked for one.
-                if rounds[record.key] <= round_number and (record.verdict is Status.PASSED or record.key in accepted)
-            ]
-            sides = load_reactions(session, [record.key for record in records])
+            records = reactions(
+                session,
+                filters=ReactionFilter(campaign=campaign, verdicts=frozenset({Status.PASSED}), level_key=level.key),
+            )
+            # What a later round found counts there.
+            heights = {
+                record.key: (record.barrier_forward_kcal_mol, record.barrier_reverse_kcal_mol)
+                for record in records
+                if rounds[record.key] <= round_number
+            }
+            heights = _believed_heights(session, settings, campaign) | heights
+            sides = load_reactions(session, list(heights))
         steps = [
             Step(
-                reactants=tuple(each.key for each in sides[record.key].reactants),
-                products=tuple(each.key for each in sides[record.key].products),
-                barrier_forward_kcal_mol=record.barrier_forward_kcal_mol,
-                barrier_reverse_kcal_mol=record.barrier_reverse_kcal_mol,
+                reactants=tuple(each.key for each in sides[key].reactants),
+                products=tuple(each.key for each in sides[key].products),
+                barrier_forward_kcal_mol=forward,
+                barrier_reverse_kcal_mol=reverse,
             )
-            for record in records
-            if record.barrier_forward_kcal_mol is not None and record.barrier_reverse_kcal_mol is not None
+            for key, (forward, reverse) in heights.items()
+            if forward is not None and reverse is not None
         ]
         seeds = [species.key for species in seed_species(settings)]
         reached = reachable_species(seeds, steps, settings.max_barrier_kcal_mol)
@@ -151,3 +157,30 @@ def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -
             return add_species_members(session, campaign, sorted(reached), round_number=round_number)
     finally:
         engine.dispose()
+
+
+def _believed_heights(
+    session: Session, settings: ExploreSettings, campaign: str
+) -> dict[str, tuple[float | None, float | None]]:
+    """Both heights of the estimates that this very campaign believes, kcal/mol, without those its audit refuted."""
+    refuted = {
+        key
+        for key, audit in load_audits(session, campaign).items()
+        if audit.outcome in {AuditOutcome.WRONG_SADDLE, AuditOutcome.NOT_VERIFIED}
+    }
+    believed = [
+        key
+        for key, decision in load_decisions(session, campaign).items()
+        if decision.action is Action.ACCEPT and key not in refuted
+    ]
+    found = finished_estimates(
+        session,
+        believed,
+        resolve_level(settings.level).key,
+        calculation_settings(settings, CalculationKind.ESTIMATE),
+    )
+    return {
+        key: (kcal_mol(each.forward_ev), kcal_mol(each.reverse_ev))
+        for key, each in found.items()
+        if each.forward_ev is not None and each.reverse_ev is not None
+    }

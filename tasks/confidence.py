@@ -190,7 +190,7 @@ def _barriers(
     progress: Progress,
 ) -> MeasuredBarriers:
     """Polish of one sample of some reactions, and of their true transition states."""
-    fingerprint = hash_of_samples(drawn, which)
+    fingerprint = hash_of_polishes(drawn, which, rows, inputs.level, config.polish_gradient_calls)
     if (stored := MeasuredBarriers.load(path, fingerprint)) is not None:
         return stored
     level = resolve_level(inputs.level)
@@ -230,8 +230,11 @@ def _barriers(
     return measured
 
 
-def hash_of_samples(drawn: DrawnSamples, which: torch.Tensor) -> str:
-    """Identity of the geometries whose errors are measured."""
+def hash_of_polishes(
+    drawn: DrawnSamples, which: torch.Tensor, rows: Sequence[int], level: str, polish_gradient_calls: int
+) -> str:
+    """Identity of polishes: of which geometries, at what level, how long, and what is told of them."""
     digest = hashlib.sha256(drawn.positions.numpy().tobytes())
-    digest.update(which.numpy().tobytes())
+    for part in (which.tolist(), list(rows), level, polish_gradient_calls, NAMES):
+        digest.update(repr(part).encode())
     return digest.hexdigest()

@@ -55,16 +55,10 @@ class ErrorJudge(Protocol):
 
 
 class LearnedGenerator:
-    """A network, with classical guesses for the reactions that it cannot read.
+    """A network, with classical guesses for the reactions that it cannot read."""
 
-    Args:
-        network: The network.
-        judge: Expects the errors of its polished candidates; None without a confidence.
-    """
-
-    def __init__(self, network: Network, judge: ErrorJudge | None) -> None:
+    def __init__(self, network: Network) -> None:
         self.name = network.name
-        self.judge = judge
         self._network = network
         self._classical = ClassicalGenerator(n_candidates=1)
 
@@ -94,9 +88,20 @@ def make_generator(settings: ExploreSettings) -> Generator:
     return _load(checkpoint.path, confidence.path, settings.sampling, number_of_candidates(settings), settings.seed)
 
 
-def error_judge_of(generator: Generator) -> ErrorJudge | None:
-    """What expects the errors of a generator; None for one that says nothing of them."""
-    return generator.judge if isinstance(generator, LearnedGenerator) else None
+def error_judge(settings: ExploreSettings) -> ErrorJudge | None:
+    """What expects the errors of the generator that the settings name; None where nothing does.
+
+    Raises:
+        ConfigurationError: Weights are missing or do not fit.
+    """
+    return None if settings.generator == "classical" else _load_judge(weights_of(settings)[1].path)
+
+
+@lru_cache(maxsize=1)
+def _load_judge(confidence: Path) -> ErrorJudge:
+    from models.walk_judge import load_judge  # noqa: PLC0415
+
+    return load_judge(confidence)
 
 
 def number_of_candidates(settings: ExploreSettings) -> int:
@@ -170,4 +175,4 @@ def _load(
         ),
         device=sampling.device,
     )
-    return LearnedGenerator(network, None if network.scorer is None else network.scorer.judge)
+    return LearnedGenerator(network)

@@ -34,7 +34,7 @@ from db.queries import transition_states
 from db.store import add_candidates, add_model_version
 from db.tables import CalculationKind
 from db.work import enqueue
-from tasks.generators import error_judge_of, make_generator, weights_of
+from tasks.generators import error_judge, make_generator, weights_of
 from tasks.plan import calculation_settings, candidate_settings, preparation_settings
 from tasks.settings import ExploreSettings
 
@@ -62,7 +62,7 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
             return 0
         generator = make_generator(settings)
         made = _generate(generator, {key: ends[key] for key in keys if key not in stored})
-        decisions = _look(settings, generator, {key: ends[key][0] for key in keys}, {**stored, **made})
+        decisions = _look(settings, {key: ends[key][0] for key in keys}, {**stored, **made})
         with writing(engine) as session:
             _record_weights(session, settings)
             add_candidates(session, made, candidate_settings(settings))
@@ -92,6 +92,7 @@ def settle_estimates(settings: ExploreSettings, campaign: str, round_number: int
             key: settled(
                 settings.verify,
                 threshold,
+                each.look,
                 errors.get(key),
                 failure="" if each.estimate.failure is None else each.estimate.failure.message,
             )
@@ -178,25 +179,29 @@ class _Polished:
     """A candidate whose polish has ended and on which nothing is decided yet."""
 
     candidate: TSCandidate
+    look: Decision
     estimate: FinishedBarrier
 
 
 def _polished(session: Session, settings: ExploreSettings, campaign: str) -> dict[str, _Polished]:
     """By reaction key, those that the first look left to the polish."""
     level = resolve_level(settings.level)
-    waiting = [key for key, each in load_decisions(session, campaign).items() if each.action is Action.POLISH]
+    waiting = {key: each for key, each in load_decisions(session, campaign).items() if each.action is Action.POLISH}
     estimates = finished_estimates(
         session, waiting, level.key, calculation_settings(settings, CalculationKind.ESTIMATE)
     )
     candidates = load_candidates(session, estimates, candidate_settings(settings))
-    return {key: _Polished(candidate=candidates[key][0], estimate=estimate) for key, estimate in estimates.items()}
+    return {
+        key: _Polished(candidate=candidates[key][0], look=waiting[key], estimate=estimate)
+        for key, estimate in estimates.items()
+    }
 
 
 def _judged(
     session: Session, settings: ExploreSettings, campaign: str, polished: dict[str, _Polished]
 ) -> tuple[Threshold | None, dict[str, float]]:
     """The threshold that holds, and the expected error of the barriers that the polish left, kcal/mol."""
-    judge = None if not polished else error_judge_of(make_generator(settings))
+    judge = error_judge(settings) if polished else None
     if judge is None:
         return None, {}
     known = {state: key for key, each in polished.items() if (state := each.estimate.transition_state_id) is not None}
@@ -229,7 +234,6 @@ def _own_calibration(session: Session, settings: ExploreSettings, campaign: str)
 
 def _look(
     settings: ExploreSettings,
-    generator: Generator,
     ends: dict[str, EndPoints],
     candidates: dict[str, list[TSCandidate]],
 ) -> dict[str, Decision]:
@@ -238,7 +242,7 @@ def _look(
         () if candidate is None else hard_checks(candidate.geometry, pair)
         for candidate, pair in zip(best, ends.values(), strict=True)
     ]
-    calibrated = error_judge_of(generator) is not None
+    calibrated = error_judge(settings) is not None
     return dict(zip(ends, first_look(settings.verify, best, faults, calibrated=calibrated), strict=True))
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from models.weights_file import FORMATS
+
 if TYPE_CHECKING:
     from models.reactdiff import ReactDiffConfig
 
@@ -43,7 +45,7 @@ def write_weights() -> Callable[..., Path]:
     """Function that writes a file of weights with a card and no tensors, as it is known without torch."""
 
     def written(path: Path, kind: str, **card: object) -> Path:
-        facts = json.dumps({"format": "1", "kind": kind, "config": {}, "card": card})
+        facts = json.dumps({"format": FORMATS[kind], "kind": kind, "config": {}, "card": card})
         header = json.dumps({"__metadata__": {"cairn": facts}}).encode()
         path.write_bytes(len(header).to_bytes(8, "little") + header)
         return path

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chem.errors import CalculationError
+from chem.estimate import above_ends
 from chem.generator import EndPoints
-from chem.outcomes import TransitionState, Verdict
+from chem.hard_checks import hard_checks
+from chem.outcomes import TransitionState
 from chem.polish import Polished, polish
 from chem.potential import GradientCounter, attach
 from chem.types import Geometry, LevelOfTheory
@@ -49,8 +51,8 @@ class Energies:
         polish_gradient_calls: Gradient calls of the polish.
         gradient_calls: All gradient calls, that of the single point included.
         failure: Kind of the first failure, such as `scf`; empty when all went well.
-        polished: The polished candidate above both ends, verdict `estimated`; None where there was no polish, or an
-            energy is missing.
+        polished: The polished candidate above both ends, verdict `estimated`; None where there was no polish, an energy
+            is missing, or a hard check fails, so that triage sends the reaction whatever its score.
     """
 
     raw_ev: float
@@ -114,11 +116,19 @@ def barrier_job(
 
 def barrier_energies(job: BarrierJob) -> BarrierEnergies:
     """Energies of all geometries of a job; a failed calculation is recorded, never raised."""
-    found = {name: _energies(geometry, job) for name, geometry in job.geometries.items()}
+    ends_ev: tuple[float, float] | None = None
+    if job.polish_gradient_calls:  # not counted: they are the reaction's, not the candidate's
+        try:
+            sides = (job.ends.reactant, job.ends.product)
+            before, after = (_energy(end, job.level, GradientCounter()) for end in sides)
+            ends_ev = before, after
+        except CalculationError:
+            ends_ev = None
+    found = {name: _energies(geometry, job, ends_ev) for name, geometry in job.geometries.items()}
     return BarrierEnergies(place=job.place, energies=found)
 
 
-def _energies(geometry: Geometry, job: BarrierJob) -> Energies:
+def _energies(geometry: Geometry, job: BarrierJob, ends_ev: tuple[float, float] | None) -> Energies:
     counter = GradientCounter()
     polish_counter = counter.child()
     raw = polished = float("nan")
@@ -130,7 +140,7 @@ def _energies(geometry: Geometry, job: BarrierJob) -> Energies:
             polished = float("nan")  # unless the polish succeeds
             found = polish(geometry, job.ends, job.level, polish_counter, job.polish_gradient_calls)
             polished = found.energy_ev
-            state = _above_ends(found, job)
+            state = None if ends_ev is None else _believable(geometry, found, job, ends_ev)
     except CalculationError as error:
         failure = error.kind
     return Energies(
@@ -143,24 +153,16 @@ def _energies(geometry: Geometry, job: BarrierJob) -> Energies:
     )
 
 
-def _above_ends(polished: Polished, job: BarrierJob) -> TransitionState | None:
-    """The polished candidate with the energies of both ends, which are not counted: they are the reaction's."""
-    ends = job.ends
-    try:
-        before, after = (_energy(end, job.level, GradientCounter()) for end in (ends.reactant, ends.product))
-    except CalculationError:
+def _believable(
+    candidate: Geometry, polished: Polished, job: BarrierJob, ends_ev: tuple[float, float]
+) -> TransitionState | None:
+    """The polished candidate above both ends; None where a hard check fails before or after the polish.
+
+    The ends are as the data has them, not relaxed at this level: what lies below one is left to the judge.
+    """
+    if hard_checks(candidate, job.ends) or hard_checks(polished.geometry, job.ends):
         return None
-    return TransitionState(
-        geometry=polished.geometry,
-        energy_ev=polished.energy_ev,
-        level=job.level,
-        verdict=Verdict(),
-        reactant_end=ends.reactant,
-        product_end=ends.product,
-        reactant_end_energy_ev=before,
-        product_end_energy_ev=after,
-        walk=polished.walk,
-    )
+    return above_ends(polished, job.ends, job.level, *ends_ev)
 
 
 def _energy(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chem.errors import ConfigurationError, InputError
-from chem.outcomes import Action
+from chem.outcomes import Action, Decision
 from chem.triage import (
     Calibration,
     QuantileRule,
@@ -23,6 +23,7 @@ from chem.triage import (
 from chem.types import Geometry, TSCandidate
 
 GUESS = Geometry(numbers=np.array([1, 1]), positions=np.array([[0.0, 0, 0], [0, 0, 1]]))
+LOOK = Decision(action=Action.POLISH, reasons=("the generator gives it a chance of 0.90",))
 SCORES = np.arange(1.0, 101.0)
 CALIBRATION = Calibration(expected_error_kcal_mol=SCORES, error_kcal_mol=SCORES / 5, source="val")
 
@@ -65,7 +66,7 @@ def test_without_a_candidate_only_a_search_can_tell():
 
 def test_where_nothing_was_calibrated_triage_verifies():
     assert look("triage", candidate(), calibrated=False).action is Action.REFINE
-    assert settled("triage", None, 0.0).action is Action.REFINE
+    assert settled("triage", None, LOOK, 0.0).action is Action.REFINE
 
 
 def test_a_failed_hard_check_is_not_worth_a_polish():
@@ -86,13 +87,15 @@ def test_a_campaign_that_verifies_nothing_still_names_what_is_broken():
     decision = look("none", candidate(), ("atom H3 has flown off",))
     assert decision.action is Action.POLISH
     assert "atom H3 has flown off" in decision.reasons
-    assert settled("none", None, None, failure="the SCF did not converge").action is Action.ACCEPT
+    end = settled("none", None, decision, None, failure="the SCF did not converge")
+    assert end.action is Action.ACCEPT
+    assert "atom H3 has flown off" in end.reasons
 
 
 def test_a_score_below_the_threshold_is_believed_and_one_on_it_is_not():
     threshold = threshold_from(CALIBRATION, QuantileRule(share=0.14))
     assert threshold.below_kcal_mol == 87.0
-    below, on = settled("triage", threshold, 86.9), settled("triage", threshold, 87.0)
+    below, on = settled("triage", threshold, LOOK, 86.9), settled("triage", threshold, LOOK, 87.0)
     assert (below.action, on.action) == (Action.ACCEPT, Action.REFINE)
     assert (below.score_kcal_mol, on.score_kcal_mol) == (86.9, 87.0)
 
@@ -100,7 +103,7 @@ def test_a_score_below_the_threshold_is_believed_and_one_on_it_is_not():
 def test_the_record_names_score_threshold_rule_and_calibration_set():
     threshold = threshold_from(CALIBRATION, RiskRule())
     for score in (1.25, 99.5):
-        (reason,) = settled("triage", threshold, score).reasons
+        _, reason = settled("triage", threshold, LOOK, score).reasons
         for words in (
             f"{score:.2f}",
             f"{threshold.below_kcal_mol:.2f} kcal/mol",
@@ -115,16 +118,16 @@ def test_the_record_names_score_threshold_rule_and_calibration_set():
 
 def test_a_polish_that_failed_sends_the_reaction_and_leaves_no_score():
     threshold = threshold_from(CALIBRATION, QuantileRule(share=0.0))
-    decision = settled("triage", threshold, 0.0, failure="the SCF did not converge")
+    decision = settled("triage", threshold, LOOK, 0.0, failure="the SCF did not converge")
     assert decision.action is Action.REFINE
     assert decision.score_kcal_mol is None
-    assert "the SCF did not converge" in decision.reasons[0]
+    assert "the SCF did not converge" in decision.reasons[-1]
 
 
 @pytest.mark.parametrize("score", [None, math.nan, math.inf])
 def test_a_candidate_whose_error_nobody_can_expect_is_verified(score):
     threshold = threshold_from(CALIBRATION, QuantileRule(share=0.0))
-    assert settled("triage", threshold, score).action is Action.REFINE
+    assert settled("triage", threshold, LOOK, score).action is Action.REFINE
 
 
 @pytest.mark.parametrize("share", [0.0, 0.07, 0.14, 0.5, 1.0])
@@ -193,9 +196,9 @@ def test_with_too_few_reactions_no_threshold_is_shown_to_hold_and_everything_is_
     )
     threshold = risk_threshold(few, RiskRule())  # 20 / 2.6 - 1 is 6.7
     assert not threshold.fulfilled
-    decision = settled("triage", threshold, -1e9)
+    decision = settled("triage", threshold, LOOK, -1e9)
     assert decision.action is Action.REFINE
-    assert "too few reactions" in decision.reasons[0]
+    assert "too few reactions" in decision.reasons[-1]
     assert risk_threshold(enough, RiskRule()).below_kcal_mol == math.inf
 
 

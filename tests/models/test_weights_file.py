@@ -103,3 +103,14 @@ def test_without_shipped_weights_the_message_says_what_there_is_and_what_to_do(w
     monkeypatch.setattr("models.weights_file.SHIPPED", weights.parent / "nowhere.yaml")
     with pytest.raises(ConfigurationError, match="no reactdiff weights, only none at all"):
         find_weights("reactdiff")
+
+
+def test_the_shipped_weights_fit_the_networks_of_this_version_and_each_other():
+    from models.confidence import load_scorer
+    from models.generator import DiffusionGenerator
+    from models.walk_judge import load_judge
+
+    generator = DiffusionGenerator(device="cpu")
+    scorer = load_scorer(None, generator_sha256=generator.checkpoint.sha256)
+    judge = load_judge(None)
+    assert len(judge.calibration.error_kcal_mol) == scorer.config.n_calibration > 100

@@ -13,7 +13,7 @@ from chem.errors import ConfigurationError
 from chem.generator import EndPoints
 from chem.types import Geometry
 from models.weights_file import hash_of
-from tasks.generators import error_judge_of, make_generator
+from tasks.generators import error_judge, make_generator
 from tasks.plan import campaign_name, candidate_settings
 from tasks.settings import load_settings
 
@@ -81,7 +81,7 @@ def test_the_network_is_loaded_once_guesses_and_says_how_far_to_trust_it(tmp_pat
     )
     generator = make_generator(settings)
     assert make_generator(load_settings(**{**settings.model_dump(), "database": "sqlite:///other.db"})) is generator
-    assert len(error_judge_of(generator).calibration.error_kcal_mol) == 20
+    assert len(error_judge(settings).calibration.error_kcal_mol) == 20
 
     def pair(hydrogen):
         return EndPoints(

@@ -138,8 +138,9 @@ def campaign(tmp_path, monkeypatch):
     monkeypatch.setattr("tasks.calculations.shared_pool", lambda _limits: InThisProcess())
 
     def make(network, **given):
-        generator = LearnedGenerator(network, network)
+        generator = LearnedGenerator(network)
         monkeypatch.setattr("tasks.triage.make_generator", lambda _settings: generator)
+        monkeypatch.setattr("tasks.triage.error_judge", lambda _settings: network)
         return Campaign(tmp_path, **given)
 
     return make
@@ -150,7 +151,7 @@ def test_a_believed_candidate_is_polished_and_gives_an_estimate_with_its_error(c
     assert made.run() == 1  # isocyanide is reached over the estimate
     assert made.decision.action is Action.ACCEPT
     for words in ("1.50 kcal/mol is below the threshold", "worst 14 %", "101 reactions of val"):
-        assert words in made.decision.reasons[0]
+        assert words in made.decision.reasons[-1]
     assert made.record.verdict is Status.ESTIMATED
     assert made.record.barrier_error_kcal_mol == pytest.approx(1.5)
     assert made.record.barrier_forward_kcal_mol > 20.0
@@ -215,7 +216,7 @@ def test_a_believed_candidate_whose_estimate_fails_is_searched_and_the_record_sa
     made.run()
     assert made.decision.action is Action.REFINE
     assert made.decision.score_kcal_mol is None
-    assert "the estimate failed: the polished candidate lies" in made.decision.reasons[0]
+    assert "the estimate failed: the polished candidate lies" in made.decision.reasons[-1]
     assert made.kinds == ["prepare", "estimate", "search"]
     assert made.audits == []
     assert made.record.verdict is Status.PASSED
@@ -254,7 +255,7 @@ def test_triage_without_a_polish_has_nothing_to_go_by_and_verifies(campaign):
     made = campaign(Network(expected_error_kcal_mol=0.0), polish_gradient_calls=0)
     made.run()
     assert made.decision.action is Action.REFINE
-    assert "no expected barrier error" in made.decision.reasons[0]
+    assert "no expected barrier error" in made.decision.reasons[-1]
 
 
 def test_a_campaign_that_verifies_nothing_audits_nothing(campaign):

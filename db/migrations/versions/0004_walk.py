@@ -44,7 +44,7 @@ graded AS (
             SELECT 1 FROM calculation AS search
             -- COALESCE leaves SQLite the index on reaction_id alone
             WHERE search.reaction_id = transition_state.reaction_id AND search.level_key = level.key
-                AND COALESCE(search.kind, '') = 'search' AND search.outcome IS NOT NULL
+                AND COALESCE(search.kind, '') = 'search' AND search.state = 'done'
         )
     )
 )
