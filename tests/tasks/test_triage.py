@@ -22,6 +22,7 @@ from report.from_database import campaign_report
 from tasks.calculations import open_work, run_calculations
 from tasks.campaign import expand_frontier, reach_species, start_campaign
 from tasks.generators import LearnedGenerator
+from tasks.jobs import EstimateJob
 from tasks.settings import load_settings
 from tasks.triage import close_audits, generate_candidates, settle_estimates
 from tasks.workers import Finished
@@ -249,6 +250,28 @@ def test_an_estimate_is_shown_no_longer_when_a_search_found_nothing(campaign):
     assert made.record.outcome == "failed"
     assert made.record.barrier_forward_kcal_mol is None
     assert made.record.verdict is None
+
+
+def test_an_estimate_that_the_machine_ended_again_and_again_is_searched(campaign, monkeypatch):
+    class KillsEstimates(InThisProcess):
+        def run(self, function, jobs):
+            for job in jobs:
+                killed = isinstance(job, EstimateJob)
+                yield Finished(job=job, value=None if killed else function(job), fault="killed" if killed else None)
+
+    made = campaign(Network(), audit_share=1.0)
+    monkeypatch.setattr("tasks.calculations.shared_pool", lambda _limits: KillsEstimates())
+    made.run()
+    assert made.decision.action is Action.REFINE
+    assert "the estimate failed" in made.decision.reasons[-1]
+    assert made.record.verdict is Status.PASSED
+
+
+def test_a_campaign_does_not_go_on_from_what_its_audit_refuted(campaign):
+    made = campaign(Network(), audit_share=1.0, search=SearchSettings(budget_gradient_calls=2))
+    assert made.run() == 0
+    assert made.decision.action is Action.ACCEPT
+    assert [audit.outcome for audit in made.audits] == [AuditOutcome.NOT_VERIFIED]
 
 
 def test_triage_without_a_polish_has_nothing_to_go_by_and_verifies(campaign):
