@@ -16,12 +16,11 @@ from cli.output import print_json
 if TYPE_CHECKING:
     from chem.types import LevelOfTheory
     from models.evaluation.barrier_energies import BarrierEnergies
-    from models.evaluation.barrier_summary import BarrierSummary
     from models.evaluation.generation import KnownReaction
+    from models.evaluation.records import Cell
     from models.evaluation.result import Evaluation
-    from models.evaluation.structures import GeneratedReaction, JudgedReaction
+    from models.evaluation.structures import GeneratedReaction, JudgedReaction, Kind
     from models.generator import DiffusionGenerator
-    from models.walk_judge import WalkJudge
 
 evaluate_app = typer.Typer(no_args_is_help=True, help="Measure the models on reactions with known transition states.")
 
@@ -80,7 +79,9 @@ def generator_command(
     """
     from chem.polish import GRADIENT_CALLS  # noqa: PLC0415
     from chem.potential import resolve_level  # noqa: PLC0415
+    from models.evaluation.barrier_summary import summarise_barriers  # noqa: PLC0415
     from models.evaluation.generation import reactions_of, seconds_per_ts  # noqa: PLC0415
+    from models.evaluation.records import records  # noqa: PLC0415
     from models.evaluation.result import Conditions, evaluation  # noqa: PLC0415
     from models.generator import DiffusionGenerator  # noqa: PLC0415
     from models.generator_sampling import SamplingConfig  # noqa: PLC0415
@@ -112,6 +113,7 @@ def generator_command(
         ]
         _, swapped = _drawn(stage, "two-fragment reactions in reverse", generator, several)
         energies = [] if level is None else _energies(stage, drawn, level, polish, workers)
+    expected = _expected(energies, judged, generator)
     result = evaluation(
         Conditions(
             data=str(data),
@@ -127,11 +129,13 @@ def generator_command(
         ),
         judged,
         swapped,
-        _barriers(energies, judged, level, polish, None if generator.scorer is None else generator.scorer.judge),
+        None
+        if level is None
+        else summarise_barriers(energies, expected, structure=_used(judged), level=level, polish_gradient_calls=polish),
         seconds,
     )
     if output is not None:
-        _write(output, result, judged, energies, curve)
+        _write(output, result, records(judged, energies, expected), judged, curve)
     if json_only:
         print_json(result.plain())
         return
@@ -205,37 +209,29 @@ def _energies(
     return found
 
 
-def _barriers(
-    energies: Sequence[BarrierEnergies],
-    judged: Sequence[JudgedReaction],
-    level: LevelOfTheory | None,
-    polish: int,
-    judge: WalkJudge | None,
-) -> BarrierSummary | None:
-    from models.evaluation.barrier_summary import expected_after_polish, summarise_barriers  # noqa: PLC0415
+def _expected(
+    energies: Sequence[BarrierEnergies], judged: Sequence[JudgedReaction], generator: DiffusionGenerator
+) -> list[float | None]:
+    from models.evaluation.barrier_summary import expected_after_polish  # noqa: PLC0415
 
-    if level is None:
-        return None
-    structure = "recommended" if all("recommended" in each.errors for each in judged) else "deterministic"
-    return summarise_barriers(
-        energies,
-        expected_after_polish(energies, judged, structure=structure, judge=judge),
-        structure=structure,
-        level=level,
-        polish_gradient_calls=polish,
-    )
+    judge = None if generator.scorer is None else generator.scorer.judge
+    return expected_after_polish(energies, judged, structure=_used(judged), judge=judge) if energies else []
+
+
+def _used(judged: Sequence[JudgedReaction]) -> Kind:
+    return "recommended" if all("recommended" in each.errors for each in judged) else "deterministic"
 
 
 def _write(
     folder: Path,
     result: Evaluation,
+    rows: list[dict[str, Cell]],
     judged: Sequence[JudgedReaction],
-    energies: Sequence[BarrierEnergies],
     curve: Path | None,
 ) -> None:
     import json  # noqa: PLC0415
 
-    from models.evaluation.records import records, write_records  # noqa: PLC0415
+    from models.evaluation.records import write_records  # noqa: PLC0415
     from models.evaluation.structures import KINDS  # noqa: PLC0415
     from report.evaluation_plot import (  # noqa: PLC0415
         plot_calibration,
@@ -246,7 +242,7 @@ def _write(
 
     text = json.dumps(result.plain(), indent=1, ensure_ascii=False, allow_nan=False)
     (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
-    write_records(folder / "reactions.csv", records(judged, energies))
+    write_records(folder / "reactions.csv", rows)
     plot_deviations(
         folder / "deviations.svg",
         {kind: [each.errors[kind].rmsd_strict for each in judged if kind in each.errors] for kind in KINDS},

@@ -13,12 +13,17 @@ Cell = str | int | float | None
 BARRIER_KINDS: tuple[Kind, ...] = ("first", "deterministic", "recommended")
 
 
-def records(reactions: Sequence[JudgedReaction], barriers: Sequence[BarrierEnergies] = ()) -> list[dict[str, Cell]]:
+def records(
+    reactions: Sequence[JudgedReaction],
+    barriers: Sequence[BarrierEnergies] = (),
+    expected_kcal_mol: Sequence[float | None] = (),
+) -> list[dict[str, Cell]]:
     """Errors of every reaction, units in the names of the columns.
 
     Args:
         reactions: As judged.
         barriers: One for each in the same order; empty where no energies were calculated.
+        expected_kcal_mol: Expected errors of these barriers once polished, kcal/mol; empty likewise.
     """
     rows = []
     for place, each in enumerate(reactions):
@@ -38,6 +43,8 @@ def records(reactions: Sequence[JudgedReaction], barriers: Sequence[BarrierEnerg
             row[f"{kind}_distance_mae_angstrom"] = errors.distance_mae if errors else None
             row[f"{kind}_wrong_hand"] = None if errors is None or errors.wrong_hand is None else int(errors.wrong_hand)
             row[f"{kind}_clashing"] = int(errors.clashing) if errors else None
+        if expected_kcal_mol:
+            row["expected_error_polished_kcal_mol"] = expected_kcal_mol[place]
         if barriers:
             for kind in BARRIER_KINDS:
                 row[f"{kind}_barrier_error_raw_kcal_mol"] = barriers[place].error_kcal_mol(kind, polished=False)
