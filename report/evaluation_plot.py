@@ -42,7 +42,7 @@ def plot_triage(path: Path, curve: TriageCurve, level: str) -> None:
     ):
         axes.plot(100.0 * curve.shares, values, style, color=color, label=label)
     axes.axvline(14.0, color="0.8", linewidth=0.8, zorder=0)
-    axes.set(xlabel="sent to quantum chemistry, %", ylabel=f"mean barrier error at {level}, kcal/mol")
+    axes.set(xlabel="sent to quantum chemistry, %", ylabel="mean barrier error, kcal/mol", title=level)
     axes.set_ylim(bottom=0.0)
     axes.set_xlim(left=0.0)
     _finish(path, figure, axes)
