@@ -107,6 +107,7 @@ def write_configuration(path: Path, network: ReactDiffConfig, **training: object
     path.write_text(yaml.safe_dump(plain))
 
 
+@pytest.mark.slow
 def test_a_killed_run_of_two_processes_goes_on_as_if_it_had_not_been(inputs, tmp_path):
     rows: list[dict[str, float]] = []
 
@@ -144,16 +145,19 @@ def test_an_error_in_the_data_reaches_the_caller_as_it_is(inputs, tmp_path):
         main([*inputs, "--out", str(tmp_path / "run")])
 
 
+@pytest.mark.slow
 def test_what_another_process_refuses_reaches_the_caller_as_it_is():
     with pytest.raises(ConfigurationError, match="process 1 finds a cow"), started(2, CPU, refuse) as processes:
         processes.any_of(False)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_training_with_its_exit_code():
     with pytest.raises(RuntimeError, match="process 1 of 2 died with exit code 3"), started(2, CPU, die) as processes:
         processes.any_of(False)
 
 
+@pytest.mark.slow
 def test_an_interrupt_leaves_no_process():
     def interrupted() -> None:
         with started(2, CPU, wait):
