@@ -79,6 +79,7 @@ def wait(processes: Processes) -> None:
     processes.any_of(False)
 
 
+@pytest.mark.slow
 def test_processes_together_take_the_steps_that_one_takes_alone(tmp_path, tiny_config):
     take_steps(tmp_path, tiny_config, ALONE)
     with started(2, CPU, partial(take_steps, tmp_path, tiny_config)) as processes:
@@ -139,6 +140,7 @@ def test_several_processes_do_not_share_a_gpu(monkeypatch):
     assert Processes(rank=1, number=2).device(torch.device("cuda")) == torch.device("cuda:1")
 
 
+@pytest.mark.slow
 def test_an_error_in_the_data_reaches_the_caller_as_it_is(inputs, tmp_path):
     (tmp_path / "data.npz").write_bytes(b"no reactions")
     with pytest.raises(InputError, match=r"data\.npz"):
