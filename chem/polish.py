@@ -18,11 +18,11 @@ from ase import Atoms
 from chem.alignment import rmsd
 from chem.errors import BudgetExhaustedError, CalculationError, ConfigurationError, InputError
 from chem.generator import EndPoints
-from chem.guess import changing_bonds
 from chem.outcomes import Walk
 from chem.potential import GradientCounter, attach
 from chem.reaction_direction import FloatArray, reaction_direction
 from chem.saddle import FMAX_EV_PER_ANGSTROM, NUMERICAL_ERRORS, reduced_direction, saddle_optimiser
+from chem.ts_errors import core_atoms, core_rmsd
 from chem.types import Geometry, LevelOfTheory
 
 GRADIENT_CALLS = 15  # by default: more of them gain little
@@ -94,6 +94,7 @@ def polish(
     except NUMERICAL_ERRORS as error:
         raise CalculationError("numerical", f"the polish broke down ({type(error).__name__}: {error})") from error
     first, last = points[0], points[-1]
+    core = core_atoms(ends) or range(candidate.n_atoms)
     return Polished(
         geometry=candidate.with_positions(last.positions),
         energy_ev=last.energy_ev,
@@ -104,7 +105,7 @@ def polish(
             lowest_curvature=last.curvature,
             mode_overlap=last.overlap,
             moved_angstrom=rmsd(last.positions, first.positions),
-            core_moved_angstrom=_core_rmsd(last.positions, first.positions, ends),
+            core_moved_angstrom=core_rmsd(last.positions, first.positions, core),
         ),
     )
 
@@ -131,9 +132,3 @@ def _point(atoms: Atoms, walk: Any, direction: FloatArray | None) -> _Point:
         curvature=float(hessian.evals[lowest]),
         overlap=overlap,
     )
-
-
-def _core_rmsd(positions: FloatArray, others: FloatArray, ends: EndPoints) -> float:
-    broken, formed = changing_bonds(ends)
-    core = sorted({atom for pair in (*broken, *formed) for atom in pair})
-    return rmsd(positions[core], others[core]) if core else rmsd(positions, others)

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from chem.ranking import ERROR_CAP_KCAL_MOL
 from models.confidence import RIGHT_BELOW_ANGSTROM, Scorer, features_of, platt_scaling
 from models.frames import rmsd
 from models.generator_sampling import SamplingConfig, chunks, draw
@@ -24,7 +25,6 @@ from models.reactdiff import ReactDiff
 from models.reaction_batch import collate
 from models.reaction_data import ReactionData
 from models.start import with_start
-from models.walk_judge import CAP_KCAL_MOL
 
 Array = NDArray[np.float64]
 
@@ -273,7 +273,7 @@ def calibrate_errors(scorer: Scorer, drawn: DrawnSamples, barriers: MeasuredBarr
     rows = torch.from_numpy(barriers.rows)
     with torch.no_grad():
         logits = scorer.raw(drawn.features)[rows, best[rows]][:, 0].double().numpy()
-    capped = np.minimum(barriers.errors_kcal_mol, CAP_KCAL_MOL)
+    capped = np.minimum(barriers.errors_kcal_mol, ERROR_CAP_KCAL_MOL)
     knots, values = monotone_curve(-logits, capped, len(scorer.error_knots))
     scorer.error_knots.copy_(torch.from_numpy(knots))
     scorer.error_values.copy_(torch.from_numpy(values))

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 from chem.errors import InputError
+from chem.ranking import ERROR_CAP_KCAL_MOL
 from chem.triage import Calibration
 from chem.walk_features import NAMES
 from models.checkpoints import read_checkpoint, shipped
 from models.monotone import curve_at, monotone_curve
 
-CAP_KCAL_MOL = 50.0  # what larger errors and failures count as
 FEWEST = 3  # reactions to fit or calibrate on; a sensible number is a few hundred
 RIDGE = 10.0  # beside features of unit variance, as many as there are reactions
 FARTHEST = 5.0  # standard deviations within which a column may count
@@ -43,7 +43,7 @@ class WalkJudge(nn.Module):
         self.register_buffer("scale", torch.ones(width, dtype=torch.float64))
         self.register_buffer("weights", torch.zeros(width + 1, dtype=torch.float64))  # the last is the constant
         self.register_buffer("knots", torch.linspace(-3.0, 5.0, n_knots, dtype=torch.float64))
-        self.register_buffer("values", torch.linspace(0.0, CAP_KCAL_MOL, n_knots, dtype=torch.float64))
+        self.register_buffer("values", torch.linspace(0.0, ERROR_CAP_KCAL_MOL, n_knots, dtype=torch.float64))
         self.register_buffer("calibration_scores", torch.zeros(n_calibration, dtype=torch.float64))
         self.register_buffer("calibration_errors", torch.zeros(n_calibration, dtype=torch.float64))
         self.source = "val"
@@ -72,9 +72,12 @@ class WalkJudge(nn.Module):
 
     def doubt(self, features: Array) -> Array:
         """What the curve is drawn over, from features of shape (n, n_features); shape (n,)."""
-        standard = np.clip((features - self.numbers("mean")) / self.numbers("scale"), -FARTHEST, FARTHEST)
         weights = self.numbers("weights")
-        found: Array = standard @ weights[:-1] + weights[-1]
+        found: Array = self._standard(features) @ weights[:-1] + weights[-1]
+        return found
+
+    def _standard(self, features: Array) -> Array:
+        found: Array = np.clip((features - self.numbers("mean")) / self.numbers("scale"), -FARTHEST, FARTHEST)
         return found
 
     def expected(self, features: Array) -> Array:
@@ -89,15 +92,14 @@ class WalkJudge(nn.Module):
             errors_kcal_mol: True absolute errors, shape (n,), kcal/mol; infinite where a calculation failed.
         """
         _check(features)
-        mean, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
-        standard = np.clip((features - mean) / scale, -FARTHEST, FARTHEST)
-        target = np.log1p(np.minimum(errors_kcal_mol, CAP_KCAL_MOL))
+        self.mean.copy_(torch.from_numpy(features.mean(axis=0)))
+        self.scale.copy_(torch.from_numpy(np.maximum(features.std(axis=0), 1e-6)))
+        standard = self._standard(features)
+        target = np.log1p(np.minimum(errors_kcal_mol, ERROR_CAP_KCAL_MOL))
         middle = standard.mean(axis=0)
         centred = standard - middle
         normal = centred.T @ centred + RIDGE * np.eye(centred.shape[1])
         slopes = np.linalg.solve(normal, centred.T @ (target - target.mean()))
-        self.mean.copy_(torch.from_numpy(mean))
-        self.scale.copy_(torch.from_numpy(scale))
         self.weights.copy_(torch.from_numpy(np.append(slopes, target.mean() - middle @ slopes)))
 
     def calibrate(self, features: Array, errors_kcal_mol: Array, n_failed: int) -> None:
@@ -110,7 +112,7 @@ class WalkJudge(nn.Module):
         """
         _check(features)
         doubts = self.doubt(features)
-        knots, values = monotone_curve(doubts, np.minimum(errors_kcal_mol, CAP_KCAL_MOL), len(self.knots))
+        knots, values = monotone_curve(doubts, np.minimum(errors_kcal_mol, ERROR_CAP_KCAL_MOL), len(self.knots))
         self.knots.copy_(torch.from_numpy(knots))
         self.values.copy_(torch.from_numpy(values))
         always = np.full(n_failed, np.inf)

@@ -87,15 +87,15 @@ def read_weights_file(path: Path, kind: str, sha256: str = "") -> WeightsFile:
     try:
         header = json.loads(content[8 : 8 + length])
         facts = json.loads(header.get("__metadata__", {}).get(METADATA, "{}"))
-        written = facts.get("kind", ""), facts.get("format")
+        found_kind, version = facts.get("kind", ""), facts.get("format")
     except (ValueError, AttributeError, TypeError) as error:
         raise ConfigurationError(f"{path} is no safetensors file: {error}") from error
-    if written[1] is None or written[1] != FORMATS.get(written[0], written[1]):
+    if version is None or version != FORMATS.get(found_kind, version):
         raise ConfigurationError(
             f"{path} was not written by this version of Cairn; train again or take the shipped one"
         )
-    if facts["kind"] != kind:
-        raise ConfigurationError(f"{path} holds a {facts['kind']} model, not a {kind} model")
+    if found_kind != kind:
+        raise ConfigurationError(f"{path} holds a {found_kind} model, not a {kind} model")
     return WeightsFile(path=path, kind=kind, sha256=found, config=facts["config"], card=facts["card"])
 
 
