@@ -37,7 +37,7 @@ explore: $(VENV)/.installed
 	$(BIN)/cairn explore '$(SMILES)'
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow

@@ -2,7 +2,8 @@
 
 The right saddle is the one reached from the published transition state, within 0.5 kcal/mol. All starts run at one
 level with the same checks; a search is one start and nothing else. With `--ends published` the published ends are
-relaxed at the level first; with `--ends prepared` Cairn makes its own ends from the mapped SMILES, as a campaign does.
+relaxed at the level first; with `--ends prepared` Cairn makes its own ends from the mapped SMILES, as a campaign does:
+other conformers, and where SMILES name no hand either hand, so deviations are lenient ones there.
 
 Data: Spiekermann, Pattanaik, Green, Sci. Data 9, 417 (2022), as one npz with the arrays rxn, offset, numbers, reactant,
 ts, product, smiles and split; or, with `--large`, twenty reactions of molecules with 24 to 50 atoms, from their SMILES.
@@ -21,23 +22,25 @@ from typing import Any
 
 import numpy as np
 
-from chem.alignment import rmsd
 from chem.endpoints import prepare_end_points
 from chem.errors import CalculationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator, changing_bonds
-from chem.identity import make_reaction
+from chem.identity import make_reaction, mapping_form
 from chem.outcomes import Outcome
 from chem.perception import perceive_graph
 from chem.polish import polish
 from chem.potential import GradientCounter, resolve_level
+from chem.ranking import auroc, calibration_error
 from chem.reaction_direction import reaction_direction
 from chem.relax import relax
 from chem.saddle import find_saddle
 from chem.search import SearchSettings, search_transition_state
 from chem.smiles import parse_smiles
+from chem.ts_errors import lenient_rmsd, relabellings, strict_rmsd
 from chem.types import Geometry, TSCandidate
 from chem.units import kcal_mol
+from models.evaluation.confidence_summary import RIGHT_BELOW_ANGSTROM
 from models.generator import DiffusionGenerator
 from models.generator_sampling import SamplingConfig
 from tasks.workers import WorkerLimits, WorkerPool
@@ -70,9 +73,16 @@ def ends_of(reaction: dict[str, Any], level_name: str, source: str) -> dict[str,
     level = resolve_level(level_name)
     if source == "prepared":
         before, after = (parse_smiles(side) for side in reaction["smiles"].split(">>"))
-        made = prepare_end_points(make_reaction(before, after), level)
+        numbered = make_reaction(before, after)
+        made = prepare_end_points(numbered, level)
         if made.failure is not None:
             return {**reaction, "skipped": f"ends: {made.failure.kind}"}
+        if "ts" in reaction:  # the preparation numbers the atoms anew
+            order = np.empty(reaction["ts"].n_atoms, dtype=np.int64)
+            order[list(mapping_form(numbered.reactant_graph, numbered.product_graph).order)] = mapping_form(
+                before, after
+            ).order
+            reaction = {**reaction, "ts": reaction["ts"].permuted(order)}
         return {**reaction, "ends": made.end_points[0]}
     try:
         sides = [relax(reaction[side], level, GradientCounter(budget=1000)) for side in ("reactant", "product")]
@@ -85,6 +95,13 @@ def ends_of(reaction: dict[str, Any], level_name: str, source: str) -> dict[str,
     if not any(changing_bonds(ends)):
         return {**reaction, "skipped": "ends: no bond changes"}
     return {**reaction, "ends": ends}
+
+
+def deviation(start: Geometry, true: Geometry, ends: EndPoints, source: str) -> float:
+    """From the published transition state, Angstrom; lenient and capped where SMILES left hands and hydrogens open."""
+    if source == "published":
+        return strict_rmsd(start.positions, true.positions)
+    return lenient_rmsd(start.positions, true.positions, relabellings(ends))
 
 
 def from_start(start: Geometry, ends: EndPoints, level_name: str, polish_calls: int) -> dict[str, Any]:
@@ -137,7 +154,7 @@ def prepare(
         work["starts"]["classical"] = classical.geometry
         if "ts" in work:
             work["starts"]["true"] = work["ts"]
-            work["rmsd_angstrom"] = rmsd(best.geometry.positions, work["ts"].positions)
+            work["rmsd_angstrom"] = deviation(best.geometry, work["ts"], work["ends"], arguments.ends)
         work["starts"] = {way: work["starts"][way] for way in arguments.starts if way in work["starts"]}
         work["confidence"] = best.confidence
     return made
@@ -171,6 +188,31 @@ def table(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
             "calls_mean": float(np.mean(calls)),
         }
     return result
+
+
+def trust(rows: list[dict[str, Any]]) -> dict[str, float | None]:
+    """What the confidence in the recommended starts says, and what they are: near the published structure, intended."""
+    scored = [row for row in rows if row.get("confidence") is not None and "recommended" in row]
+    if not scored:
+        return {}
+    confidences = [row["confidence"] for row in scored]
+    intended = [row["recommended"]["intended"] for row in scored]
+    told: dict[str, float | None] = {
+        "n": len(scored),
+        "confidence": float(np.mean(confidences)),
+        "intended": float(np.mean(intended)),
+        "auroc_of_intended": auroc(confidences, intended),
+    }
+    if all("rmsd_angstrom" in row for row in scored):
+        deviations = np.array([row["rmsd_angstrom"] for row in scored])
+        right = deviations < RIGHT_BELOW_ANGSTROM
+        told |= {
+            "rmsd_median_angstrom": float(np.median(deviations)),
+            "right": float(right.mean()),
+            "auroc_of_right": auroc(confidences, right),
+            "calibration_error": calibration_error(confidences, right),
+        }
+    return told
 
 
 def main() -> None:
@@ -231,9 +273,14 @@ def main() -> None:
             f"| {way} | {value['n']} | {value['converged']:.2f} | {value['same_saddle']:.2f} ({value['n_same']})"
             f" | {value['intended']:.2f} | {value['calls_median']:.0f} | {value['calls_mean']:.0f} |"
         )
+    about = trust(rows)
+    told = (f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in about.items())
+    print("recommended:", ", ".join(told))
     if arguments.json is not None:
         settings = {key: str(value) for key, value in vars(arguments).items()}
-        arguments.json.write_text(json.dumps({"settings": settings, "table": results, "rows": rows}, indent=1))
+        arguments.json.write_text(
+            json.dumps({"settings": settings, "table": results, "recommended": about, "rows": rows}, indent=1)
+        )
 
 
 if __name__ == "__main__":

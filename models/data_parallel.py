@@ -131,6 +131,10 @@ def started(number: int, device: torch.device, work: Work) -> Iterator[Processes
                 other.wait_until_ready()
             torch.set_num_threads(1)
             _meet(0, number, device, meeting)
+            for other in others:
+                other.wait_until_ready()
+            for other in others:
+                other.messages.send(None)
             yield Processes(rank=0, number=number)
             for other in others:
                 other.process.join()
@@ -153,14 +157,15 @@ class _Other:
 
     Attributes:
         process: The process.
-        messages: Where it says that it is ready (None), and what input it refused (the error).
+        messages: Where it says that it has come up and that it has met the others (None each), hears when to begin
+            (None), and says what input it refused (the error).
     """
 
     process: BaseProcess
     messages: Connection
 
     def wait_until_ready(self) -> None:
-        """Return when it has come up; were it dead, the first would wait for it at the meeting."""
+        """Return when it says so; were it dead, the first would wait for it at the meeting."""
         try:
             self.messages.recv()
         except EOFError as error:
@@ -182,7 +187,7 @@ class _Other:
 def _start(rank: int, number: int, device: torch.device, meeting: Path, work: Work) -> _Other:
     """Start the process of a rank."""
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
-    messages, theirs = context.Pipe(duplex=False)
+    messages, theirs = context.Pipe()
     process = context.Process(
         target=_take_part,
         args=(Processes(rank=rank, number=number), device, meeting, work, theirs),
@@ -201,6 +206,10 @@ def _take_part(processes: Processes, device: torch.device, meeting: Path, work: 
     torch.set_num_threads(1)
     messages.send(None)
     _meet(processes.rank, processes.number, device, meeting)
+    # None may leave while another is still meeting: torch counts its groups by process and numbers their keys by the
+    # count, so whoever fails there never meets again.
+    messages.send(None)
+    messages.recv()
     try:
         work(processes)
     except InputError as error:

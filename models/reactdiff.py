@@ -96,14 +96,10 @@ class ReactDiff(nn.Module):
         return centered(positions + self.head(self.features(batch, positions, time)), batch.mask)
 
 
-def loss(
+def prediction_on_path(
     model: ReactDiff, batch: ReactionBatch, generator: torch.Generator, common: torch.Generator
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Training loss: deviation plus error of short distances.
-
-    The deviation is the root-mean-square over atoms after superposing the truth on the prediction, averaged over
-    reactions, so a spectator in another conformation does not drown the rest. Distances under a limit in the true
-    transition state add their mean absolute error (10.48550/arXiv.2507.16521).
+) -> Tensor:
+    """Transition states that the network predicts from somewhere on their paths, as training asks it to.
 
     Args:
         model: The network.
@@ -113,7 +109,7 @@ def loss(
             several processes share a batch all draw it alike, so that none waits for the others.
 
     Returns:
-        The loss and its parts, each a scalar in Angstrom.
+        Centred positions, shape (batch, n_atoms, 3), Angstrom.
     """
     path = model.config.path
     size = len(batch)
@@ -128,8 +124,30 @@ def loss(
         end = aligned(own, start, batch.mask)
     noise = centered_noise(batch.mask, generator, dtype=batch.start.dtype)
     point = centered(path.process.point(start, end, noise, time), batch.mask)
-    predicted = model(batch, point, time)
-    return deviation_and_distances(predicted, batch, path)
+    predicted: Tensor = model(batch, point, time)
+    return predicted
+
+
+def loss(
+    model: ReactDiff, batch: ReactionBatch, generator: torch.Generator, common: torch.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Training loss: deviation plus error of short distances.
+
+    The deviation is the root-mean-square over atoms after superposing the truth on the prediction, averaged over
+    reactions, so a spectator in another conformation does not drown the rest. Distances under a limit in the true
+    transition state add their mean absolute error (10.48550/arXiv.2507.16521).
+
+    Args:
+        model: The network.
+        batch: Reactions.
+        generator: As in `prediction_on_path`.
+        common: As there.
+
+    Returns:
+        The loss and its parts, each a scalar in Angstrom.
+    """
+    predicted = prediction_on_path(model, batch, generator, common)
+    return deviation_and_distances(predicted, batch, model.config.path)
 
 
 def deviation_and_distances(

@@ -79,7 +79,6 @@ def wait(processes: Processes) -> None:
     processes.any_of(False)
 
 
-@pytest.mark.slow
 def test_processes_together_take_the_steps_that_one_takes_alone(tmp_path, tiny_config):
     take_steps(tmp_path, tiny_config, ALONE)
     with started(2, CPU, partial(take_steps, tmp_path, tiny_config)) as processes:
@@ -147,7 +146,6 @@ def test_an_error_in_the_data_reaches_the_caller_as_it_is(inputs, tmp_path):
         main([*inputs, "--out", str(tmp_path / "run")])
 
 
-@pytest.mark.slow
 def test_what_another_process_refuses_reaches_the_caller_as_it_is():
     with pytest.raises(ConfigurationError, match="process 1 finds a cow"), started(2, CPU, refuse) as processes:
         processes.any_of(False)
