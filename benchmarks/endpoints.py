@@ -17,7 +17,7 @@ from rdkit import RDLogger
 
 from chem.endpoints import EndPointSettings, prepare_end_points
 from chem.enumeration import EnumerationRules, enumerate_reactions
-from chem.potential import resolve_level
+from chem.levels import resolve_level
 from chem.smiles import parse_smiles
 from chem.types import LevelOfTheory, Reaction
 

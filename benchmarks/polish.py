@@ -21,10 +21,11 @@ from ase.optimize import BFGS, LBFGS
 from chem.errors import CalculationError
 from chem.generator import EndPoints
 from chem.guess import changing_bonds
+from chem.levels import resolve_level
 from chem.model_hessian import model_hessian
 from chem.perception import perceive_graph
 from chem.polish import EIGENSOLVER_VECTORS
-from chem.potential import GradientCounter, attach, resolve_level
+from chem.potential import GradientCounter, attach
 from chem.ranking import ERROR_CAP_KCAL_MOL
 from chem.reaction_direction import reaction_direction
 from chem.saddle import NUMERICAL_ERRORS, saddle_optimiser

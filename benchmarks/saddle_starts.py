@@ -27,10 +27,11 @@ from chem.errors import CalculationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator, changing_bonds
 from chem.identity import make_reaction, mapping_form
+from chem.levels import resolve_level
 from chem.outcomes import Outcome
 from chem.perception import perceive_graph
 from chem.polish import polish
-from chem.potential import GradientCounter, resolve_level
+from chem.potential import GradientCounter
 from chem.ranking import auroc, calibration_error
 from chem.reaction_direction import reaction_direction
 from chem.relax import relax

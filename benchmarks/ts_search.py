@@ -29,9 +29,10 @@ import numpy as np
 from chem.errors import CalculationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
+from chem.levels import resolve_level
 from chem.outcomes import SearchResult
 from chem.perception import perceive_graph
-from chem.potential import GradientCounter, resolve_level
+from chem.potential import GradientCounter
 from chem.relax import relax
 from chem.search import SearchSettings, search_transition_state
 from chem.types import Geometry, TSCandidate

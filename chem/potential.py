@@ -1,16 +1,13 @@
-"""Energies and gradients: levels of theory by name, counted calls, xTB adapters.
+"""Energies and gradients at any level of theory, every evaluation counted.
 
-The only place that speaks Hartree and Bohr. Every evaluation passes a `GradientCounter`, so that what a search cost is
-known and a budget can stop it.
+Only the adapters of the programs speak Hartree and Bohr. Every evaluation passes a `GradientCounter`, so that what a
+search cost is known and a budget can stop it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from ase import Atoms
@@ -21,37 +18,9 @@ from scipy.spatial.distance import pdist
 
 from chem.errors import BudgetExhaustedError, CalculationError, ConfigurationError, ElementError
 from chem.types import Geometry, LevelOfTheory
-from chem.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
 
-METHODS = {"gfn1": "GFN1-xTB", "gfn2": "GFN2-xTB"}  # what people write -> what the programs call it
-HEAVIEST_ELEMENT = 86  # GFN1- and GFN2-xTB are parametrised for H to Rn (10.1021/acs.jctc.8b01176)
-SCF_ACCURACY = 0.1  # xTB's accuracy setting; 1.0 leaves noise in finite-difference Hessians
-SCF_ITERATIONS = 250
+HEAVIEST_OF_TIGHT_BINDING = 86  # GFN1- and GFN2-xTB are parametrised for H to Rn (10.1021/acs.jctc.8b01176)
 CLASH_ANGSTROM = 0.3  # the programs return nonsense, or end the process, instead of refusing
-PROGRAMS = {"xtb-python": "xtb", "tblite": "tblite"}  # program -> module and distribution
-
-
-def resolve_level(name: str, program: str | None = None) -> LevelOfTheory:
-    """The level of theory that goes by a name, with the program that will run it here.
-
-    Args:
-        name: `gfn2` or `gfn1`, upper or lower case.
-        program: `xtb-python` or `tblite`; None takes the first of them that is installed.
-
-    Raises:
-        ConfigurationError: The name is unknown, or no program for it is installed.
-    """
-    key = name.strip().lower()
-    if key not in METHODS:
-        raise ConfigurationError(f"unknown level of theory {name!r}; give one of {', '.join(sorted(METHODS))}")
-    if program is not None and program not in PROGRAMS:
-        raise ConfigurationError(f"unknown program {program!r}; give one of {', '.join(PROGRAMS)}")
-    for candidate in PROGRAMS if program is None else (program,):
-        module = PROGRAMS[candidate]
-        if find_spec(module) is not None:
-            return LevelOfTheory(name=key, method=METHODS[key], program=candidate, version=version(module))
-    wanted = " or ".join(PROGRAMS if program is None else (program,))
-    raise ConfigurationError(f"level {key} needs {wanted}, which is not installed; run `pip install tblite`")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,11 +30,13 @@ class GradientCounter:
     Attributes:
         budget: Most evaluations allowed; None allows any number.
         calls: Evaluations so far, failed ones included.
+        hessians: Analytic Hessians so far, failed ones included.
         parent: Counter that every call counts in as well, such as that of the whole search.
     """
 
     budget: int | None = None
     calls: int = 0
+    hessians: int = 0
     parent: GradientCounter | None = None
 
     def count(self) -> None:
@@ -79,6 +50,12 @@ class GradientCounter:
         if self.parent is not None:
             self.parent.count()
         self.calls += 1
+
+    def count_hessian(self) -> None:
+        """Count one analytic Hessian that is about to run; the budget is one of gradients and does not stop it."""
+        if self.parent is not None:
+            self.parent.count_hessian()
+        self.hessians += 1
 
     @property
     def remaining(self) -> float:
@@ -103,104 +80,35 @@ class Backend(Protocol):
         """Energy in eV and gradient in eV/Angstrom, shape (n_atoms, 3), at positions in Angstrom."""
         ...
 
-
-class XtbBackend:
-    """GFN-xTB through xtb-python; the wavefunction of the last point starts the next."""
-
-    def __init__(self, geometry: Geometry, method: str) -> None:
-        from xtb.interface import Calculator as XtbCalculator  # noqa: PLC0415 - xtb or tblite, whichever there is
-        from xtb.interface import Param  # noqa: PLC0415
-        from xtb.libxtb import VERBOSITY_MUTED  # noqa: PLC0415
-
-        self._parameters = {"GFN1-xTB": Param.GFN1xTB, "GFN2-xTB": Param.GFN2xTB}[method]
-        self._calculator_class: Any = XtbCalculator
-        self._muted = VERBOSITY_MUTED
-        self._geometry = geometry
-        self._calculator: Any = None
-        self._last: Any = None
-
-    @property
-    def warm(self) -> bool:
-        """Whether the next evaluation starts from an earlier wavefunction."""
-        return self._last is not None
-
-    def _start(self, positions_bohr: NDArray[np.float64]) -> None:
-        self._calculator = self._calculator_class(
-            self._parameters,
-            self._geometry.numbers,
-            positions_bohr,
-            float(self._geometry.charge),
-            self._geometry.multiplicity - 1,
-        )
-        self._calculator.set_verbosity(self._muted)
-        self._calculator.set_accuracy(SCF_ACCURACY)
-        self._calculator.set_max_iterations(SCF_ITERATIONS)
-
-    def evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Energy in eV and gradient in eV/Angstrom; a failed SCF forgets the wavefunction."""
-        from xtb.interface import XTBException  # noqa: PLC0415
-
-        positions_bohr = np.ascontiguousarray(positions / ANGSTROM_PER_BOHR)
-        try:
-            if self._calculator is None:
-                self._start(positions_bohr)
-            else:
-                self._calculator.update(positions_bohr)
-            self._last = self._calculator.singlepoint(self._last)
-            energy, gradient = self._last.get_energy(), self._last.get_gradient()
-        except XTBException as error:
-            self._calculator = self._last = None
-            raise CalculationError("scf", f"xtb-python did not converge: {error}") from error
-        return energy * EV_PER_HARTREE, gradient * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
+    def hessian(self, positions: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Analytic second derivatives, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2; None where there are none."""
+        ...
 
 
-class TbliteBackend:
-    """GFN-xTB through tblite; the wavefunction of the last point starts the next."""
+def open_backend(geometry: Geometry, level: LevelOfTheory) -> Backend:
+    """The adapter of the program that a level names, holding one molecule.
 
-    def __init__(self, geometry: Geometry, method: str) -> None:
-        self._method = method
-        self._geometry = geometry
-        self._calculator: Any = None
-        self._last: Any = None
+    Raises:
+        ConfigurationError: There is no adapter for the program.
+    """
+    match level.program:
+        case "xtb-python":
+            from chem.xtb_backends import XtbBackend  # noqa: PLC0415 - programs are imported where they are needed
 
-    @property
-    def warm(self) -> bool:
-        """Whether the next evaluation starts from an earlier wavefunction."""
-        return self._last is not None
+            return XtbBackend(geometry, level)
+        case "tblite":
+            from chem.xtb_backends import TbliteBackend  # noqa: PLC0415
 
-    def _start(self, positions_bohr: NDArray[np.float64]) -> None:
-        from tblite.interface import Calculator as TbliteCalculator  # noqa: PLC0415
+            return TbliteBackend(geometry, level)
+        case "pyscf":
+            from chem.pyscf_backend import PyscfBackend  # noqa: PLC0415
 
-        self._calculator = TbliteCalculator(
-            self._method,
-            self._geometry.numbers,
-            positions_bohr,
-            float(self._geometry.charge),
-            self._geometry.multiplicity - 1,
-        )
-        self._calculator.set("verbosity", 0)
-        self._calculator.set("accuracy", SCF_ACCURACY)
-        self._calculator.set("max-iter", SCF_ITERATIONS)
+            return PyscfBackend(geometry, level)
+        case "ase":
+            from chem.ase_backend import AseBackend  # noqa: PLC0415
 
-    def evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """Energy in eV and gradient in eV/Angstrom; a failed SCF forgets the wavefunction."""
-        from tblite.exceptions import TBLiteRuntimeError, TBLiteValueError  # noqa: PLC0415
-
-        positions_bohr = np.ascontiguousarray(positions / ANGSTROM_PER_BOHR)
-        try:
-            if self._calculator is None:
-                self._start(positions_bohr)
-            else:
-                self._calculator.update(positions_bohr)
-            self._last = self._calculator.singlepoint(self._last)
-            energy, gradient = float(self._last.get("energy")), self._last.get("gradient")
-        except (TBLiteRuntimeError, TBLiteValueError) as error:
-            self._calculator = self._last = None
-            raise CalculationError("scf", f"tblite did not converge: {error}") from error
-        return energy * EV_PER_HARTREE, gradient * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
-
-
-BACKENDS: dict[str, Callable[[Geometry, str], Backend]] = {"xtb-python": XtbBackend, "tblite": TbliteBackend}
+            return AseBackend(geometry, level)
+    raise ConfigurationError(f"no adapter for program {level.program!r}; get the level from resolve_level")
 
 
 class CountingCalculator(Calculator):  # type: ignore[misc]
@@ -238,11 +146,16 @@ class CountingCalculator(Calculator):  # type: ignore[misc]
 
 
 def check_elements(geometry: Geometry, level: LevelOfTheory) -> None:
-    """Raise `ElementError` where the method has no parameters for an element."""
-    if int(geometry.numbers.max()) > HEAVIEST_ELEMENT:
+    """Raise `ElementError` where the method has no parameters, or the basis no functions, for an element."""
+    if level.program == "pyscf":
+        from chem.pyscf_backend import check_elements_of  # noqa: PLC0415
+
+        check_elements_of(geometry, level)
+    elif level.program != "ase" and int(geometry.numbers.max()) > HEAVIEST_OF_TIGHT_BINDING:
         symbol = chemical_symbols[int(geometry.numbers.max())]
         raise ElementError(
-            f"{level.method} has no parameters for {symbol}; it covers H to {chemical_symbols[HEAVIEST_ELEMENT]}"
+            f"{level.method} has no parameters for {symbol};"
+            f" it covers H to {chemical_symbols[HEAVIEST_OF_TIGHT_BINDING]}"
         )
 
 
@@ -251,7 +164,7 @@ def attach(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -
 
     Args:
         geometry: Where to start; charge and multiplicity are taken from it.
-        level: From `resolve_level`.
+        level: From `chem.levels`.
         counter: Counts every energy-and-gradient evaluation.
 
     Raises:
@@ -259,8 +172,22 @@ def attach(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -
         ConfigurationError: The level names a program that this module does not drive.
     """
     check_elements(geometry, level)
-    if level.program not in BACKENDS:
-        raise ConfigurationError(f"no adapter for program {level.program!r}; get the level from resolve_level")
     atoms = Atoms(numbers=geometry.numbers, positions=geometry.positions)
-    atoms.calc = CountingCalculator(BACKENDS[level.program](geometry, level.method), counter)
+    atoms.calc = CountingCalculator(open_backend(geometry, level), counter)
     return atoms
+
+
+def analytic_hessian(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -> NDArray[np.float64] | None:
+    """Second derivatives that the program itself computes, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2.
+
+    Returns:
+        None where the program has gradients alone; nothing is counted then.
+
+    Raises:
+        CalculationError: It failed.
+    """
+    check_elements(geometry, level)
+    if level.program != "pyscf":
+        return None
+    counter.count_hessian()
+    return open_backend(geometry, level).hessian(geometry.positions)

@@ -77,8 +77,8 @@ def generator_command(
 
         cairn evaluate generator --data rdb7.npz --split val --checkpoint weights.safetensors --limit 100 --json
     """
+    from chem.levels import resolve_level  # noqa: PLC0415
     from chem.polish import GRADIENT_CALLS  # noqa: PLC0415
-    from chem.potential import resolve_level  # noqa: PLC0415
     from models.evaluation.barrier_summary import summarise_barriers  # noqa: PLC0415
     from models.evaluation.generation import reactions_of, seconds_per_ts  # noqa: PLC0415
     from models.evaluation.records import records  # noqa: PLC0415

@@ -37,7 +37,8 @@ def ts_command(
     from rich.console import Console  # noqa: PLC0415
 
     from chem.generator import EndPoints  # noqa: PLC0415
-    from chem.potential import check_elements, resolve_level  # noqa: PLC0415
+    from chem.levels import resolve_level  # noqa: PLC0415
+    from chem.potential import check_elements  # noqa: PLC0415
     from chem.search import SearchSettings  # noqa: PLC0415
     from chem.xyz import read_xyz, write_xyz  # noqa: PLC0415
     from tasks.jobs import PairJob, search_pair  # noqa: PLC0415

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chem.endpoints import EndPointSettings, PreparedReaction
 from chem.identity import mapped_smiles
-from chem.potential import resolve_level
+from chem.levels import resolve_level
 from chem.search import SearchSettings
 from chem.types import LevelOfTheory
 from db.engine import open_database, reading, writing

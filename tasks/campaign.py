@@ -10,9 +10,9 @@ from chem.audit import AuditOutcome
 from chem.enumeration import enumerate_reactions
 from chem.expansion import pair_reactions
 from chem.identity import mapped_smiles
+from chem.levels import resolve_level
 from chem.network import Step, reachable_species
 from chem.outcomes import Action, Status
-from chem.potential import resolve_level
 from chem.types import Species
 from chem.units import kcal_mol
 from db.audits import finished_estimates, load_audits

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from chem.errors import InputError
 from chem.generator import EndPoints
-from chem.potential import resolve_level
+from chem.levels import resolve_level
 from chem.types import Geometry
 from chem.walk_features import NAMES, walk_features
 from models import confidence as scorer_of

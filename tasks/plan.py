@@ -8,7 +8,7 @@ from typing import Any
 from chem.enumeration import check_elements
 from chem.errors import SmilesError
 from chem.identity import split_species
-from chem.potential import resolve_level
+from chem.levels import resolve_level
 from chem.smiles import parse_smiles
 from chem.types import Species
 from db.convert import settings_hash

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from chem.audit import AuditedReaction, AuditOutcome, audit_calibration, is_drawn
 from chem.generator import EndPoints, Generator
 from chem.hard_checks import hard_checks
+from chem.levels import resolve_level
 from chem.outcomes import Action, Decision, Outcome
-from chem.potential import resolve_level
 from chem.triage import Calibration, Threshold, first_look, settled, threshold_from
 from chem.types import TSCandidate
 from chem.walk_features import walk_features

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from chem.conformers import relaxed_conformers
+from chem.levels import resolve_level
 from chem.model_hessian import model_hessian
 from chem.perception import perceive_graph
-from chem.potential import GradientCounter, resolve_level
+from chem.potential import GradientCounter
 from chem.relax import relax
 from chem.smiles import parse_smiles
 from chem.stereo import perceive_stereo

@@ -6,9 +6,9 @@ from chem.endpoints import EndPointSettings, prepare_end_points
 from chem.enumeration import EnumerationRules, enumerate_reactions
 from chem.errors import ConfigurationError
 from chem.identity import make_reaction
+from chem.levels import resolve_level
 from chem.outcomes import Stage
 from chem.perception import perceive_graph
-from chem.potential import resolve_level
 from chem.smiles import parse_smiles
 from chem.stereo import perceive_stereo
 

@@ -10,9 +10,10 @@ from chem.errors import CalculationError, ConfigurationError
 from chem.estimate import estimate_transition_state
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
+from chem.levels import resolve_level
 from chem.outcomes import Status
 from chem.polish import polish
-from chem.potential import GradientCounter, attach, resolve_level
+from chem.potential import GradientCounter, attach
 from chem.relax import relax
 from chem.saddle import find_saddle
 from chem.types import Geometry

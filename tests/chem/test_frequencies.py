@@ -8,7 +8,8 @@ from ase.build import molecule
 
 from chem.errors import CalculationError
 from chem.frequencies import finite_difference_hessian, vibrations
-from chem.potential import GradientCounter, resolve_level
+from chem.levels import resolve_level
+from chem.potential import GradientCounter
 from chem.relax import relax
 from chem.types import Geometry
 

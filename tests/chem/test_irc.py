@@ -7,8 +7,9 @@ import pytest
 
 from chem.frequencies import finite_difference_hessian, vibrations
 from chem.irc import bofill_update, follow_irc, quadratic_descent
+from chem.levels import resolve_level
 from chem.perception import perceive_graph
-from chem.potential import GradientCounter, resolve_level
+from chem.potential import GradientCounter
 from chem.saddle import find_saddle
 from chem.types import Geometry
 

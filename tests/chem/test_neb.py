@@ -6,8 +6,9 @@ import pytest
 
 from chem.errors import CalculationError
 from chem.generator import EndPoints
+from chem.levels import resolve_level
 from chem.neb import highest_image
-from chem.potential import GradientCounter, attach, resolve_level
+from chem.potential import GradientCounter, attach
 from chem.types import Geometry
 
 LEVEL = resolve_level("gfn2")

@@ -6,20 +6,16 @@ import numpy as np
 import pytest
 from ase.build import molecule
 
-from chem import potential
-from chem.errors import BudgetExhaustedError, CalculationError, ConfigurationError, ElementError
-from chem.potential import GradientCounter, attach, resolve_level
+from chem import xtb_backends
+from chem.errors import BudgetExhaustedError, CalculationError, ElementError
+from chem.levels import resolve_level
+from chem.potential import GradientCounter, attach
 from chem.types import Geometry
 
 
 def geometry_of(name, **electrons):
     atoms = molecule(name)
     return Geometry(numbers=atoms.numbers, positions=atoms.positions, **electrons)
-
-
-def test_unknown_level_names_those_that_exist():
-    with pytest.raises(ConfigurationError, match="gfn1, gfn2"):
-        resolve_level("gfn7")
 
 
 @pytest.mark.parametrize("name", ["gfn1", "gfn2"])
@@ -88,7 +84,7 @@ def test_coinciding_atoms_are_a_failure_before_the_program_runs():
 
 
 def test_a_result_that_is_not_finite_is_an_scf_failure(monkeypatch):
-    monkeypatch.setattr(potential.XtbBackend, "evaluate", lambda self, x: (float("nan"), np.zeros_like(x)))
+    monkeypatch.setattr(xtb_backends.XtbBackend, "evaluate", lambda self, x: (float("nan"), np.zeros_like(x)))
     atoms = attach(geometry_of("H2O"), resolve_level("gfn2", "xtb-python"), GradientCounter())
     with pytest.raises(CalculationError) as caught:
         atoms.get_forces()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from chem.generator import EndPoints
-from chem.potential import GradientCounter, resolve_level
+from chem.levels import resolve_level
+from chem.potential import GradientCounter
 from chem.reaction_direction import reaction_direction
 from chem.saddle import find_saddle
 from chem.types import Geometry

@@ -7,8 +7,9 @@ import pytest
 from ase.build import molecule
 
 from chem.errors import BudgetExhaustedError
+from chem.levels import resolve_level
 from chem.perception import perceive_graph
-from chem.potential import GradientCounter, resolve_level
+from chem.potential import GradientCounter
 from chem.relax import relax
 from chem.types import Geometry
 

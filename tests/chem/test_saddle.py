@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chem.errors import BudgetExhaustedError, CalculationError, ElementError
-from chem.potential import GradientCounter, resolve_level
+from chem.levels import resolve_level
+from chem.potential import GradientCounter
 from chem.saddle import find_saddle
 from chem.types import Geometry
 

@@ -11,12 +11,14 @@ from chem import potential
 from chem.errors import CalculationError, ConfigurationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
+from chem.levels import resolve_level
 from chem.outcomes import CheckName, Outcome, Stage, Status
 from chem.perception import perceive_graph
-from chem.potential import GradientCounter, attach, resolve_level
+from chem.potential import GradientCounter, attach
 from chem.search import SearchSettings, search_transition_state, starts
 from chem.search_polish import relax_around
 from chem.types import Geometry, TSCandidate
+from chem.xtb_backends import XtbBackend
 
 LEVEL = resolve_level("gfn2")
 HCN = Geometry(numbers=[1, 6, 7], positions=[[0, 0, -1.07], [0, 0, 0], [0, 0, 1.16]])
@@ -96,7 +98,8 @@ def test_an_scf_failure_is_stored_not_a_crash(monkeypatch):
     def fail(self, positions):
         raise CalculationError("scf", "did not converge")
 
-    monkeypatch.setitem(potential.BACKENDS, LEVEL.program, type("Failing", (potential.XtbBackend,), {"evaluate": fail}))
+    failing = type("Failing", (XtbBackend,), {"evaluate": fail})
+    monkeypatch.setattr(potential, "open_backend", failing)
     result = search()
     assert [attempt.start for attempt in result.attempts] == ["classical:0", "classical:0:polished", "neb"]
     assert {(attempt.outcome, attempt.failure.kind) for attempt in result.attempts} == {(Outcome.FAILED, "scf")}

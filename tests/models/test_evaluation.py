@@ -15,7 +15,7 @@ from chem.embedding import embed
 from chem.endpoint_checks import holds_stereo
 from chem.errors import InputError
 from chem.generator import EndPoints
-from chem.potential import resolve_level
+from chem.levels import resolve_level
 from chem.smiles import parse_smiles
 from chem.ts_errors import strict_rmsd
 from chem.types import Geometry

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from chem.generator import EndPoints
+from chem.levels import resolve_level
 from chem.outcomes import TransitionState, Verdict, Walk
-from chem.potential import resolve_level
 from chem.types import Geometry
 from chem.walk_features import NAMES, walk_features
 from models.monotone import curve_at, monotone_curve

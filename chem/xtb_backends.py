@@ -1,0 +1,126 @@
+"""GFN-xTB through xtb-python or tblite: the same numbers from either, the wavefunction of a point starting the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chem.errors import CalculationError, ConfigurationError
+from chem.types import Geometry, LevelOfTheory
+from chem.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
+
+SCF_ACCURACY = 0.1  # xTB's accuracy setting; 1.0 leaves noise in finite-difference Hessians
+SCF_ITERATIONS = 250
+
+
+class XtbBackend:
+    """GFN-xTB through xtb-python; the wavefunction of the last point starts the next."""
+
+    def __init__(self, geometry: Geometry, level: LevelOfTheory) -> None:
+        from xtb.interface import Calculator as XtbCalculator  # noqa: PLC0415 - xtb or tblite, whichever there is
+        from xtb.interface import Param  # noqa: PLC0415
+        from xtb.libxtb import VERBOSITY_MUTED  # noqa: PLC0415
+
+        self._parameters = {"GFN1-xTB": Param.GFN1xTB, "GFN2-xTB": Param.GFN2xTB}[level.method]
+        self._calculator_class: Any = XtbCalculator
+        self._muted = VERBOSITY_MUTED
+        self._geometry = geometry
+        self._calculator: Any = None
+        self._last: Any = None
+
+    @property
+    def warm(self) -> bool:
+        """Whether the next evaluation starts from an earlier wavefunction."""
+        return self._last is not None
+
+    def _start(self, positions_bohr: NDArray[np.float64]) -> None:
+        self._calculator = self._calculator_class(
+            self._parameters,
+            self._geometry.numbers,
+            positions_bohr,
+            float(self._geometry.charge),
+            self._geometry.multiplicity - 1,
+        )
+        self._calculator.set_verbosity(self._muted)
+        self._calculator.set_accuracy(SCF_ACCURACY)
+        self._calculator.set_max_iterations(SCF_ITERATIONS)
+
+    def hessian(self, positions: NDArray[np.float64]) -> None:  # noqa: ARG002
+        """None: the program has gradients alone."""
+        return
+
+    def evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Energy in eV and gradient in eV/Angstrom; a failed SCF forgets the wavefunction."""
+        from xtb.interface import XTBException  # noqa: PLC0415
+
+        positions_bohr = np.ascontiguousarray(positions / ANGSTROM_PER_BOHR)
+        try:
+            if self._calculator is None:
+                self._start(positions_bohr)
+            else:
+                self._calculator.update(positions_bohr)
+            self._last = self._calculator.singlepoint(self._last)
+            energy, gradient = self._last.get_energy(), self._last.get_gradient()
+        except XTBException as error:
+            self._calculator = self._last = None
+            raise CalculationError("scf", f"xtb-python did not converge: {error}") from error
+        return energy * EV_PER_HARTREE, gradient * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
+
+
+class TbliteBackend:
+    """GFN-xTB through tblite; the wavefunction of the last point starts the next."""
+
+    def __init__(self, geometry: Geometry, level: LevelOfTheory) -> None:
+        self._method = level.method
+        self._solvent = dict(level.options).get("solvent", "")
+        self._geometry = geometry
+        self._calculator: Any = None
+        self._last: Any = None
+
+    @property
+    def warm(self) -> bool:
+        """Whether the next evaluation starts from an earlier wavefunction."""
+        return self._last is not None
+
+    def _start(self, positions_bohr: NDArray[np.float64]) -> None:
+        from tblite.exceptions import TBLiteRuntimeError  # noqa: PLC0415
+        from tblite.interface import Calculator as TbliteCalculator  # noqa: PLC0415
+
+        self._calculator = TbliteCalculator(
+            self._method,
+            self._geometry.numbers,
+            positions_bohr,
+            float(self._geometry.charge),
+            self._geometry.multiplicity - 1,
+        )
+        self._calculator.set("verbosity", 0)
+        self._calculator.set("accuracy", SCF_ACCURACY)
+        self._calculator.set("max-iter", SCF_ITERATIONS)
+        if self._solvent:
+            try:
+                self._calculator.add("alpb-solvation", self._solvent)
+            except TBLiteRuntimeError as error:
+                raise ConfigurationError(f"{self._method} has no ALPB solvent {self._solvent!r} ({error})") from error
+
+    def hessian(self, positions: NDArray[np.float64]) -> None:  # noqa: ARG002
+        """None: the program has gradients alone."""
+        return
+
+    def evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Energy in eV and gradient in eV/Angstrom; a failed SCF forgets the wavefunction."""
+        from tblite.exceptions import TBLiteRuntimeError, TBLiteValueError  # noqa: PLC0415
+
+        positions_bohr = np.ascontiguousarray(positions / ANGSTROM_PER_BOHR)
+        try:
+            if self._calculator is None:
+                self._start(positions_bohr)
+            else:
+                self._calculator.update(positions_bohr)
+            self._last = self._calculator.singlepoint(self._last)
+            energy, gradient = float(self._last.get("energy")), self._last.get("gradient")
+        except (TBLiteRuntimeError, TBLiteValueError) as error:
+            self._calculator = self._last = None
+            raise CalculationError("scf", f"tblite did not converge: {error}") from error
+        return energy * EV_PER_HARTREE, gradient * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
