@@ -10,7 +10,7 @@ from ase.data import atomic_masses_common
 from numpy.typing import NDArray
 
 from chem.errors import CalculationError
-from chem.potential import GradientCounter, attach
+from chem.potential import GradientCounter, analytic_hessian, attach
 from chem.types import Geometry, LevelOfTheory
 
 HESSIAN_STEP_ANGSTROM = 0.005
@@ -74,6 +74,24 @@ def finite_difference_hessian(
             hessian[index] -= sign * atoms.get_forces().ravel() / (2.0 * step_angstrom)
     symmetric: NDArray[np.float64] = 0.5 * (hessian + hessian.T)
     return symmetric
+
+
+def hessian_of(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -> NDArray[np.float64]:
+    """Second derivatives: the program's own where it has them, else from finite differences.
+
+    Args:
+        geometry: Where.
+        level: Level of theory.
+        counter: Counts the analytic Hessian, or the gradients.
+
+    Returns:
+        Symmetric matrix, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2.
+
+    Raises:
+        CalculationError: An evaluation failed or the budget does not cover the gradients.
+    """
+    analytic = analytic_hessian(geometry, level, counter)
+    return finite_difference_hessian(geometry, level, counter) if analytic is None else analytic
 
 
 def rigid_motions(geometry: Geometry) -> NDArray[np.float64]:

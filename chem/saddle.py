@@ -8,8 +8,9 @@ calls and time over generated guesses of RDB7 reactions.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
@@ -25,7 +26,10 @@ EIGENSOLVER_RESIDUAL = 0.4  # Sella's gamma; 0.1 spends a fifth more gradient ca
 # runtime errors derive from these. TypeError, AttributeError and KeyError mean a bug and pass.
 NUMERICAL_ERRORS = (RuntimeError, ValueError, ArithmeticError, IndexError, AssertionError)
 
+FEWEST_WITH_INTERNAL = 2  # atoms; internal coordinates of two are not worth the name
+
 FloatArray = NDArray[np.float64]
+Coordinates = Literal["internal", "cartesian"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,7 +45,7 @@ class SaddlePoint:
 
     geometry: Geometry
     energy_ev: float
-    coordinates: str
+    coordinates: Coordinates
     note: str = ""
 
 
@@ -51,8 +55,10 @@ def find_saddle(
     counter: GradientCounter,
     *,
     direction: FloatArray | None = None,
+    hessian: FloatArray | None = None,
     fmax_ev_per_angstrom: float = FMAX_EV_PER_ANGSTROM,
     max_steps: int = 500,
+    coordinates: Sequence[Coordinates] = ("internal", "cartesian"),
 ) -> SaddlePoint:
     """Walk uphill along one mode and downhill along all others until the forces vanish.
 
@@ -65,30 +71,34 @@ def find_saddle(
         counter: Counts every gradient; its budget is what limits the search.
         direction: How the atoms move in the reaction, shape (n_atoms, 3), any length: from
             `chem.reaction_direction`. None leaves the search for the mode to the gradient, which takes more calls.
+        hessian: Second derivatives at the guess, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2, of this level or a
+            cheaper one; the search then begins along their lowest mode without looking for one.
         fmax_ev_per_angstrom: Largest force on an atom at which to stop.
         max_steps: Steps after which to give up.
+        coordinates: Coordinates to search in, each tried where those before it broke down.
 
     Raises:
         CalculationError: The search did not converge, a gradient failed, or the budget is spent.
     """
     note = ""
-    if guess.n_atoms > 2:  # Sella has no internal coordinates worth the name for two atoms
+    ways = [way for way in coordinates if way == "cartesian" or guess.n_atoms > FEWEST_WITH_INTERNAL] or ["cartesian"]
+    for way in ways:
         try:
-            return _search(guess, level, counter, fmax_ev_per_angstrom, max_steps, direction, internal=True)
+            return _search(guess, level, counter, fmax_ev_per_angstrom, max_steps, direction, hessian, way, note)
         except InputError:  # a ValueError too, but the caller's
             raise
         except NUMERICAL_ERRORS as error:
             note = f"{type(error).__name__}: {error}"[:300]
-    try:
-        return _search(guess, level, counter, fmax_ev_per_angstrom, max_steps, direction, internal=False, note=note)
-    except InputError:
-        raise
-    except NUMERICAL_ERRORS as error:
-        raise CalculationError("numerical", f"the optimiser broke down ({type(error).__name__}: {error})") from error
+    raise CalculationError("numerical", f"the optimiser broke down ({note})")
 
 
 def saddle_optimiser(
-    atoms: Atoms, direction: FloatArray | None, *, internal: bool, eigensolver_vectors: int | None = None
+    atoms: Atoms,
+    direction: FloatArray | None,
+    *,
+    internal: bool,
+    hessian: FloatArray | None = None,
+    eigensolver_vectors: int | None = None,
 ) -> Any:
     """Sella on atoms with a calculator, as every search here runs it; an ASE optimiser.
 
@@ -96,6 +106,7 @@ def saddle_optimiser(
         atoms: Where to start; moved in place.
         direction: Where the eigensolver starts, shape (n_atoms, 3); None takes the gradient.
         internal: Whether it walks in internal coordinates.
+        hessian: Second derivatives to start with, as in `find_saddle`.
         eigensolver_vectors: Most vectors, and so gradient calls, of one diagonalisation; None goes on until it
             converges. Few of them are the fastest way down, but may lead to another saddle point.
     """
@@ -113,6 +124,12 @@ def saddle_optimiser(
     if direction is not None:
         # Sella takes a starting vector in its own reduced coordinates only, which exist once it does.
         walk.pes.v0 = reduced_direction(walk, direction)
+    if hessian is not None:
+        # Sella asks a function for Hessians again and again, or for none; this one is for the start alone.
+        wanted = walk.pes._convert_cartesian_hessian_to_internal(hessian) if internal else hessian
+        walk.pes.get_g()
+        walk.pes.set_H(wanted, initialized=True)
+        walk.initialized = True
     if eigensolver_vectors is not None:
         walk.diagkwargs["maxiter"] = eigensolver_vectors
     return walk
@@ -135,15 +152,15 @@ def _search(
     fmax: float,
     max_steps: int,
     direction: FloatArray | None,
-    *,
-    internal: bool,
-    note: str = "",
+    hessian: FloatArray | None,
+    coordinates: Coordinates,
+    note: str,
 ) -> SaddlePoint:
     atoms = attach(guess, level, counter)
-    coordinates = "internal" if internal else "cartesian"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Sella warns of every coordinate that it replaces
-        converged = bool(saddle_optimiser(atoms, direction, internal=internal).run(fmax=fmax, steps=max_steps))
+        walk = saddle_optimiser(atoms, direction, internal=coordinates == "internal", hessian=hessian)
+        converged = bool(walk.run(fmax=fmax, steps=max_steps))
     if not converged:
         largest = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
         raise CalculationError(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from chem import search_checks as checks
 from chem.alignment import rmsd
 from chem.errors import CalculationError, ConfigurationError
-from chem.frequencies import Vibrations, finite_difference_hessian, vibrations
+from chem.first_order import first_order
 from chem.generator import EndPoints
 from chem.guess import changing_bonds
 from chem.irc import follow_irc
@@ -36,7 +37,6 @@ from chem.search_polish import relax_around
 from chem.types import Geometry, LevelOfTheory, TSCandidate
 
 SAME_SADDLE_EV, SAME_SADDLE_ANGSTROM = 1e-3, 0.03  # two searches that ended closer than this found one saddle
-PUSH_ANGSTROM = 0.15  # along the second imaginary mode of a saddle of order two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +196,7 @@ def _attempt(
         return _failed(start, *spent(), Failure(stage=Stage.GENERATE, kind=error.kind, message=str(error)))
     own = counter.child(settings.attempt_gradient_calls)
     try:
-        saddle = _find(guess, ends, level, own, settings)
+        saddle = _find(guess, level, ends, own, settings)
     except CalculationError as error:
         return _failed(start, *spent(), Failure(stage=Stage.SADDLE, kind=error.kind, message=str(error)))
     for attempt in earlier:
@@ -228,7 +228,7 @@ def _guess(
 
 
 def _find(
-    guess: Geometry, ends: EndPoints, level: LevelOfTheory, own: GradientCounter, settings: SearchSettings
+    guess: Geometry, level: LevelOfTheory, ends: EndPoints, own: GradientCounter, settings: SearchSettings
 ) -> SaddlePoint:
     return find_saddle(
         guess,
@@ -269,7 +269,9 @@ def _judge(
         )
 
     try:
-        saddle, analysis = _first_order(saddle, ends, level, settings, own)
+        saddle, analysis = first_order(
+            saddle, level, own, settings.imaginary_threshold_cm1, partial(_find, ends=ends, own=own, settings=settings)
+        )
     except CalculationError as error:
         return fail(Stage.FREQUENCIES, error.kind, str(error), plain, ())
     except np.linalg.LinAlgError as error:
@@ -318,22 +320,3 @@ def _judge(
     elif match.status is Status.PASSED:
         outcome = Outcome.INTENDED
     return _Judgement(outcome=outcome, failure=failure, transition_state=proved)
-
-
-def _first_order(
-    saddle: SaddlePoint, ends: EndPoints, level: LevelOfTheory, settings: SearchSettings, own: GradientCounter
-) -> tuple[SaddlePoint, Vibrations]:
-    """The saddle with its vibrations; from one of order two, pushed once along the second mode and searched again."""
-    analysis = vibrations(saddle.geometry, finite_difference_hessian(saddle.geometry, level, own))
-    if checks.count_imaginary(analysis, settings.imaginary_threshold_cm1) < 2:
-        return saddle, analysis
-    mode = analysis.modes[1]
-    push = PUSH_ANGSTROM * mode / np.linalg.norm(mode, axis=1).max()
-    try:
-        again = _find(saddle.geometry.with_positions(saddle.geometry.positions + push), ends, level, own, settings)
-        pushed = vibrations(again.geometry, finite_difference_hessian(again.geometry, level, own))
-    except CalculationError:
-        return saddle, analysis  # its order fails the check that follows, with both modes in the evidence
-    if checks.count_imaginary(pushed, settings.imaginary_threshold_cm1) != 1:
-        return saddle, analysis
-    return again, pushed
