@@ -49,14 +49,14 @@ def first_order(
         CalculationError: The vibrations of the given one could not be computed.
         numpy.linalg.LinAlgError: Its Hessian could not be diagonalised.
     """
-    analysis = vibrations(saddle.geometry, hessian_of(saddle.geometry, level, counter))
+    analysis = vibrations(saddle.geometry, hessian_of(saddle.geometry, level, counter, saddle.energy_ev))
     if count_imaginary(analysis, imaginary_threshold_cm1) < 2:
         return saddle, analysis
     mode = analysis.modes[1]
     push = PUSH_ANGSTROM * mode / np.linalg.norm(mode, axis=1).max()
     try:
         again = find(saddle.geometry.with_positions(saddle.geometry.positions + push), level)
-        pushed = vibrations(again.geometry, hessian_of(again.geometry, level, counter))
+        pushed = vibrations(again.geometry, hessian_of(again.geometry, level, counter, again.energy_ev))
     except CalculationError:
         return saddle, analysis
     if count_imaginary(pushed, imaginary_threshold_cm1) != 1:

@@ -76,13 +76,16 @@ def finite_difference_hessian(
     return symmetric
 
 
-def hessian_of(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -> NDArray[np.float64]:
+def hessian_of(
+    geometry: Geometry, level: LevelOfTheory, counter: GradientCounter, energy_ev: float | None = None
+) -> NDArray[np.float64]:
     """Second derivatives: the program's own where it has them, else from finite differences.
 
     Args:
         geometry: Where.
         level: Level of theory.
         counter: Counts the analytic Hessian, or the gradients.
+        energy_ev: Energy that is known there; an analytic Hessian must be of the same electronic state.
 
     Returns:
         Symmetric matrix, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2.
@@ -90,7 +93,7 @@ def hessian_of(geometry: Geometry, level: LevelOfTheory, counter: GradientCounte
     Raises:
         CalculationError: An evaluation failed or the budget does not cover the gradients.
     """
-    analytic = analytic_hessian(geometry, level, counter)
+    analytic = analytic_hessian(geometry, level, counter, energy_ev)
     return finite_difference_hessian(geometry, level, counter) if analytic is None else analytic
 
 

@@ -20,6 +20,7 @@ from chem.errors import BudgetExhaustedError, CalculationError, ConfigurationErr
 from chem.types import Geometry, LevelOfTheory
 
 HEAVIEST_OF_TIGHT_BINDING = 86  # GFN1- and GFN2-xTB are parametrised for H to Rn (10.1021/acs.jctc.8b01176)
+SAME_STATE_EV = 1e-3  # energies of one electronic state at one geometry agree to this
 CLASH_ANGSTROM = 0.3  # the programs return nonsense, or end the process, instead of refusing
 
 
@@ -80,8 +81,8 @@ class Backend(Protocol):
         """Energy in eV and gradient in eV/Angstrom, shape (n_atoms, 3), at positions in Angstrom."""
         ...
 
-    def hessian(self, positions: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Analytic second derivatives, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2; None where there are none."""
+    def hessian(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]] | None:
+        """Energy in eV and analytic second derivatives, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2; None without."""
         ...
 
 
@@ -177,17 +178,35 @@ def attach(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -
     return atoms
 
 
-def analytic_hessian(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -> NDArray[np.float64] | None:
+def analytic_hessian(
+    geometry: Geometry, level: LevelOfTheory, counter: GradientCounter, energy_ev: float | None = None
+) -> NDArray[np.float64] | None:
     """Second derivatives that the program itself computes, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2.
+
+    Args:
+        geometry: Where.
+        level: Level of theory.
+        counter: Counts the Hessian.
+        energy_ev: Energy that is known there: the Hessian must be of the same electronic state.
 
     Returns:
         None where the program has gradients alone; nothing is counted then.
 
     Raises:
-        CalculationError: It failed.
+        CalculationError: It failed, or is of another state.
     """
     check_elements(geometry, level)
     if level.program != "pyscf":
         return None
     counter.count_hessian()
-    return open_backend(geometry, level).hessian(geometry.positions)
+    found = open_backend(geometry, level).hessian(geometry.positions)
+    if found is None:
+        return None
+    energy, hessian = found
+    if energy_ev is not None and abs(energy - energy_ev) > SAME_STATE_EV:
+        raise CalculationError(
+            "electronic_state",
+            f"the Hessian is of a state {energy - energy_ev:+.3f} eV from the one that was searched;"
+            " give another multiplicity, or a level that has one low-lying state",
+        )
+    return hessian

@@ -33,6 +33,7 @@ SCF_TOLERANCE_HARTREE = 1e-9
 GRID = 3
 LEVEL_SHIFT_HARTREE = 0.3
 DAMPING = 0.3
+MOST_INSTABILITIES = 3  # that are followed
 PROBED_ELEMENTS = ("H", "C", "Cl", "Fe", "I")  # a basis that has none of them is none
 LIGHTEST_WITH_CORE = 37  # from Rb on the def2 and LANL bases come with effective core potentials
 DIELECTRIC_COLUMN = 5  # of PySCF's table of solvents
@@ -115,13 +116,16 @@ class PyscfBackend:
         gradient = np.asarray(_quietly(self._field.nuc_grad_method().kernel))
         return energy, gradient * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
 
-    def hessian(self, positions: FloatArray) -> FloatArray | None:
-        """Analytic second derivatives, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2; None where PySCF has none.
+    def hessian(self, positions: FloatArray) -> tuple[float, FloatArray] | None:
+        """Energy in eV and analytic second derivatives, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2.
+
+        Returns:
+            None where PySCF has none for the level.
 
         Raises:
             CalculationError: No way to a self-consistent field worked, or the response equations did not converge.
         """
-        self._solve(positions)
+        energy = self._solve(positions)
         try:
             blocks = np.asarray(_quietly(self._field.Hessian().kernel))
         except (NotImplementedError, AttributeError):
@@ -131,7 +135,7 @@ class PyscfBackend:
         size = 3 * self._geometry.n_atoms
         matrix = blocks.transpose(0, 2, 1, 3).reshape(size, size)
         symmetric: FloatArray = 0.5 * (matrix + matrix.T) * (EV_PER_HARTREE / ANGSTROM_PER_BOHR**2)
-        return symmetric
+        return energy, symmetric
 
     def spin_square(self) -> tuple[float, float]:
         """Expectation of S^2 at the last point, and S (S + 1) of the multiplicity; unitless."""
@@ -217,8 +221,18 @@ class PyscfBackend:
             _quietly(newton.kernel, dm0=field.get_init_guess())
             return plainly(newton.make_rdm1())
 
+        def stable() -> float:
+            energy = plainly()
+            # A radical's first field is often not its lowest: leave it along its instabilities.
+            for _ in range(MOST_INSTABILITIES if self._geometry.multiplicity > 1 and field.converged else 0):
+                orbitals, _, is_stable, _ = _quietly(field.stability, return_status=True)
+                if is_stable:
+                    break
+                energy = plainly(field.make_rdm1(orbitals, field.mo_occ))
+            return energy
+
         fresh: list[tuple[str, Callable[[], float]]] = [
-            ("fresh guess", plainly),
+            ("fresh guess", stable),
             ("level shift and damping", shifted),
             ("second order", second_order),
         ]

@@ -16,7 +16,9 @@ from cli.enumerate import enumerate_command
 from cli.evaluate import evaluate_app
 from cli.explore import explore_command
 from cli.generate import generate_command
+from cli.levels import levels_command
 from cli.query import query_app
+from cli.saddle import saddle_command
 from cli.train import train_app
 from cli.ts import ts_command
 
@@ -30,10 +32,12 @@ app = typer.Typer(
 app.command("explore")(explore_command)
 app.command("enumerate")(enumerate_command)
 app.command("ts")(ts_command)
+app.command("saddle")(saddle_command)
 app.command("generate")(generate_command)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(query_app, name="query")
+app.command("levels")(levels_command)
 app.add_typer(db_app, name="db")
 
 

@@ -19,7 +19,10 @@ def ts_command(
     product: Annotated[Path, typer.Argument(help="Product side, XYZ, the same atoms in the same order.")],
     charge: Annotated[int, typer.Option(help="Total charge.")] = 0,
     multiplicity: Annotated[int, typer.Option(min=1, help="Spin multiplicity 2S+1.")] = 1,
-    level: Annotated[str, typer.Option(help="Level of theory: gfn2 or gfn1.")] = "gfn2",
+    level: Annotated[
+        str, typer.Option(help="Level of theory: a name that `cairn levels` lists, or method/basis.")
+    ] = "gfn2",
+    levels: Annotated[Path | None, typer.Option(help="YAML file with further levels of theory.")] = None,
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 3000,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the transition state, XYZ.")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
@@ -37,14 +40,14 @@ def ts_command(
     from rich.console import Console  # noqa: PLC0415
 
     from chem.generator import EndPoints  # noqa: PLC0415
-    from chem.levels import resolve_level  # noqa: PLC0415
+    from chem.levels import read_levels, resolve_level  # noqa: PLC0415
     from chem.potential import check_elements  # noqa: PLC0415
     from chem.search import SearchSettings  # noqa: PLC0415
     from chem.xyz import read_xyz, write_xyz  # noqa: PLC0415
     from tasks.jobs import PairJob, search_pair  # noqa: PLC0415
     from tasks.workers import WorkerLimits, WorkerPool  # noqa: PLC0415
 
-    theory = resolve_level(level)
+    theory = resolve_level(level, entries=read_levels(levels))
     ends = EndPoints(
         reactant=read_xyz(reactant, charge=charge, multiplicity=multiplicity),
         product=read_xyz(product, charge=charge, multiplicity=multiplicity),

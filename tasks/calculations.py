@@ -19,7 +19,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chem.endpoints import EndPointSettings, PreparedReaction
 from chem.identity import mapped_smiles
-from chem.levels import resolve_level
 from chem.search import SearchSettings
 from chem.types import LevelOfTheory
 from db.engine import open_database, reading, writing
@@ -127,7 +126,7 @@ def open_work(settings: ExploreSettings, campaign: str, kind: CalculationKind) -
                 session,
                 kind=kind,
                 campaign=campaign,
-                level_key=resolve_level(settings.level).key,
+                level_key=settings.theory.key,
                 settings=calculation_settings(settings, kind),
             )
     finally:
@@ -158,7 +157,7 @@ def _claimed_jobs(
     engine: Engine, kind: CalculationKind, settings: ExploreSettings, campaign: str, worker: str
 ) -> Iterator[Job]:
     """Claim as workers come free, so that nothing waits under a lease while another process idles."""
-    level = resolve_level(settings.level)
+    level = settings.theory
     while True:
         claims = claim(
             engine,

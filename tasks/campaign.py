@@ -10,7 +10,6 @@ from chem.audit import AuditOutcome
 from chem.enumeration import enumerate_reactions
 from chem.expansion import pair_reactions
 from chem.identity import mapped_smiles
-from chem.levels import resolve_level
 from chem.network import Step, reachable_species
 from chem.outcomes import Action, Status
 from chem.types import Species
@@ -55,7 +54,7 @@ def start_campaign(settings: ExploreSettings) -> str:
         with writing(engine) as session:
             requeue_failed(session)  # what infrastructure ended may go well this time
             add_species(session, species)
-            add_levels(session, [resolve_level(settings.level)])
+            add_levels(session, [settings.theory])
             add_campaign(
                 session,
                 name=name,
@@ -97,7 +96,7 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
         ):
             found.setdefault(reaction.key, reaction)
         labels = {key: mapped_smiles(reaction) for key, reaction in found.items()}
-        level = resolve_level(settings.level)
+        level = settings.theory
         with writing(engine) as session:
             add_reactions(session, found.values(), labels)
             new = add_reaction_members(session, campaign, found, round_number=round_number)
@@ -127,7 +126,7 @@ def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -
         with writing(engine) as session:
             adopt_found_reactions(session, campaign, search_settings(settings))
         with reading(engine) as session:
-            level = resolve_level(settings.level)
+            level = settings.theory
             rounds = reaction_members(session, campaign)
             records = reactions(
                 session,
@@ -176,7 +175,7 @@ def _believed_heights(
     found = finished_estimates(
         session,
         believed,
-        resolve_level(settings.level).key,
+        settings.theory.key,
         calculation_settings(settings, CalculationKind.ESTIMATE),
     )
     return {

@@ -13,9 +13,10 @@ from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
 from chem.outcomes import Failure, SearchResult, Stage, TransitionState
 from chem.potential import GradientCounter
+from chem.refine import Refinement, RefineSettings, refine
 from chem.search import SearchSettings, search_transition_state
 from chem.search_starts import search_starts
-from chem.types import LevelOfTheory, Reaction, TSCandidate
+from chem.types import Geometry, LevelOfTheory, Reaction, TSCandidate
 from db.work import ClaimedCalculation
 
 
@@ -96,6 +97,20 @@ def search_pair(job: PairJob) -> SearchResult:
     """The search between bare end points, from classical guesses."""
     candidates = ClassicalGenerator().generate([job.ends])[0]
     return search_transition_state(job.ends, candidates, job.level, job.settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RefineJob:
+    """Find a saddle point from a guess."""
+
+    guess: Geometry
+    level: LevelOfTheory
+    settings: RefineSettings
+
+
+def refine_guess(job: RefineJob) -> Refinement:
+    """The saddle point and its order."""
+    return refine(job.guess, job.level, job.settings)
 
 
 def estimate(job: EstimateJob) -> EstimateReport:

@@ -8,7 +8,6 @@ from typing import Any
 from chem.enumeration import check_elements
 from chem.errors import SmilesError
 from chem.identity import split_species
-from chem.levels import resolve_level
 from chem.smiles import parse_smiles
 from chem.types import Species
 from db.convert import settings_hash
@@ -40,7 +39,7 @@ def check_settings(settings: ExploreSettings) -> None:
     """
     for species in seed_species(settings):
         check_elements(species.graph)
-    resolve_level(settings.level)
+    _ = settings.theory  # a level that cannot run here is refused before anything is stored
     check_generator(settings)
 
 
@@ -53,7 +52,7 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
         **values,
         **generator_settings(settings),
         "seeds": sorted({species.key for species in seed_species(settings)}),
-        "level": resolve_level(settings.level).key,
+        "level": settings.theory.key,
     }
 
 
@@ -78,7 +77,7 @@ def candidate_settings(settings: ExploreSettings) -> dict[str, Any]:
     """What decides the guesses of a reaction."""
     return {
         **preparation_settings(settings),
-        "level": resolve_level(settings.level).key,
+        "level": settings.theory.key,
         **generator_settings(settings),
     }
 

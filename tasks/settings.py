@@ -24,9 +24,11 @@ from pydantic_settings import (
 from chem.endpoints import EndPointSettings
 from chem.enumeration import EnumerationRules
 from chem.errors import ConfigurationError
+from chem.levels import read_levels, resolve_level
 from chem.polish import GRADIENT_CALLS
 from chem.search import SearchSettings
 from chem.triage import Policy, QuantileRule, RiskRule, Rule
+from chem.types import LevelOfTheory
 from tasks.workers import WorkerLimits
 
 PREFIX = "CAIRN_"
@@ -92,6 +94,7 @@ class ExploreSettings(BaseSettings):
     database: str = "sqlite:///runs/cairn.db"
     report: Path | None = None
     level: str = "gfn2"
+    levels: Path | None = None
     seed: int = Field(default=2026, ge=0)
     generator: Literal["reactdiff", "classical"] = "reactdiff"
     candidates: int | None = Field(default=None, ge=1)
@@ -110,6 +113,15 @@ class ExploreSettings(BaseSettings):
     sampling: SamplingSettings = SamplingSettings()
     triage: TriageSettings = TriageSettings()
     workers: WorkerLimits = WorkerLimits()
+
+    @property
+    def theory(self) -> LevelOfTheory:
+        """The level of theory, with the program that runs it here.
+
+        Raises:
+            ConfigurationError: The level is unknown, or no program for it is installed.
+        """
+        return resolve_level(self.level, entries=read_levels(self.levels))
 
     @classmethod
     def settings_customise_sources(

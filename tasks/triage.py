@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from chem.audit import AuditedReaction, AuditOutcome, audit_calibration, is_drawn
 from chem.generator import EndPoints, Generator
 from chem.hard_checks import hard_checks
-from chem.levels import resolve_level
 from chem.outcomes import Action, Decision, Outcome
 from chem.triage import Calibration, Threshold, first_look, settled, threshold_from
 from chem.types import TSCandidate
@@ -55,7 +54,7 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
         with reading(engine) as session:
             decided = load_decisions(session, campaign)
             keys = sorted(set(reaction_members(session, campaign)) - set(decided))
-            ends = load_end_points(session, keys, resolve_level(settings.level).key, preparation_settings(settings))
+            ends = load_end_points(session, keys, settings.theory.key, preparation_settings(settings))
             stored = load_candidates(session, keys, candidate_settings(settings))
         keys = [key for key in keys if key in ends]
         if not keys:
@@ -145,7 +144,7 @@ def close_audits(settings: ExploreSettings, campaign: str) -> int:
             searches = finished_searches(
                 session,
                 waiting,
-                resolve_level(settings.level).key,
+                settings.theory.key,
                 calculation_settings(settings, CalculationKind.SEARCH),
             )
         with writing(engine) as session:
@@ -185,7 +184,7 @@ class _Polished:
 
 def _polished(session: Session, settings: ExploreSettings, campaign: str) -> dict[str, _Polished]:
     """By reaction key, those that the first look left to the polish."""
-    level = resolve_level(settings.level)
+    level = settings.theory
     waiting = {key: each for key, each in load_decisions(session, campaign).items() if each.action is Action.POLISH}
     estimates = finished_estimates(
         session, waiting, level.key, calculation_settings(settings, CalculationKind.ESTIMATE)
@@ -257,7 +256,7 @@ def _enqueue(session: Session, settings: ExploreSettings, kind: CalculationKind,
         session,
         kind=kind,
         reaction_keys=sorted(keys),
-        level_key=resolve_level(settings.level).key,
+        level_key=settings.theory.key,
         settings=calculation_settings(settings, kind),
     )
 

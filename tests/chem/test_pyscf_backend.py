@@ -146,3 +146,28 @@ def test_pyscf_prints_nothing(capfd):
     energy_of(geometry_of("C2H4"), HF)
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_hessian_of_another_electronic_state_is_refused():
+    geometry = geometry_of("H2O")
+    energy = energy_of(geometry, HF)
+    assert analytic_hessian(geometry, HF, GradientCounter(), energy) is not None
+    with pytest.raises(CalculationError, match=r"state -1\.000 eV from the one") as caught:
+        analytic_hessian(geometry, HF, GradientCounter(), energy + 1.0)
+    assert caught.value.kind == "electronic_state"
+
+
+def test_a_radical_takes_the_lower_of_its_fields():
+    """The ring opening of cyclopropyl half-way: the first field of HF/3-21G is 1.8 eV above the lowest."""
+    positions = [
+        [-0.013, -0.150, 0.008],
+        [-0.014, -0.287, 1.438],
+        [1.434, 0.028, 1.348],
+        [0.389, -0.939, -0.596],
+        [-0.512, 0.656, -0.499],
+        [1.764, 1.036, 1.496],
+        [2.160, -0.750, 1.226],
+        [-0.700, 0.214, 2.090],
+    ]
+    radical = Geometry(numbers=[6, 6, 6, 1, 1, 1, 1, 1], positions=positions, multiplicity=2)
+    assert energy_of(radical, HF) < -3148.0
