@@ -40,7 +40,10 @@ def generator_command(
         float, typer.Option("--start-noise", min=0.0, help="Noise on the start of stochastic samples, Angstrom.")
     ] = 0.1,
     barriers: Annotated[
-        str | None, typer.Option(metavar="LEVEL", help="Barrier errors at this level of theory: gfn2 or gfn1.")
+        str | None,
+        typer.Option(
+            metavar="LEVEL", help="Barrier errors at this level of theory: gfn2 or another of `cairn levels`."
+        ),
     ] = None,
     polish: Annotated[
         int | None,

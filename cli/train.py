@@ -101,7 +101,9 @@ def confidence_command(
     generator: Annotated[Path, typer.Option(help="Weights of the generator whose samples are to be judged.")],
     trunk: Annotated[Path, typer.Option(help="Weights of a generator trained with --fold; its features are read.")],
     fold: Annotated[str, typer.Option(metavar="k/K", help="The fold that the trunk was trained without.")],
-    level: Annotated[str, typer.Option(help="Level of theory of the barrier errors: gfn2 or gfn1.")] = "gfn2",
+    level: Annotated[
+        str, typer.Option(help="Level of theory of the barrier errors: gfn2 or another of `cairn levels`.")
+    ] = "gfn2",
     workers: Annotated[int, typer.Option(min=0, help="Processes for the barriers; 0 for one a core.")] = 0,
 ) -> None:
     """Train and calibrate the confidence of a generator.

@@ -19,12 +19,14 @@ from typer.main import get_command
 import db.tables  # noqa: F401  (fills the metadata)
 from chem.bond_changes import NEUTRAL_VALENCES
 from chem.outcomes import Attempt, CheckName, Failure, Outcome, SearchResult, Stage, Status
+from chem.refine import Refinement
 from chem.search import SearchSettings
 from chem.search_checks import MODE_SHARE_THRESHOLD, ORDER_TOLERANCE_EV
-from chem.types import LevelOfTheory, hill_formula
+from chem.types import Geometry, LevelOfTheory, hill_formula
 from cli.finish import summary_record
 from cli.main import app, run
 from cli.query import reaction_record, species_record
+from cli.saddle import refinement_record
 from cli.ts import search_record
 from db.base import Base
 from db.engine import open_database, reading
@@ -157,6 +159,22 @@ def test_the_json_fields_of_ts_are_those_in_the_readme():
     assert set(record["level"]) <= set(re.findall(r"`(\w+)`", row))
 
 
+def test_the_json_fields_of_saddle_are_those_in_the_readme():
+    guess = Geometry(numbers=[1, 1], positions=[[0, 0, 0], [0, 0, 0.74]])
+    failure = Failure(stage=Stage.SADDLE, kind="budget", message="spent")
+    nothing = Refinement(
+        level=LevelOfTheory(name="gfn2", method="GFN2-xTB"),
+        saddle=None,
+        vibrations=None,
+        failure=failure,
+        gradient_calls=1,
+        hessian_calls=0,
+        cheap_gradient_calls=0,
+        seconds=0.1,
+    )
+    assert sorted(json_fields("saddle")) == sorted(refinement_record(nothing, guess))
+
+
 def test_the_json_fields_of_query_are_those_in_the_readme():
     reaction = ReactionRecord(
         key="rx-1",
@@ -235,9 +253,8 @@ def test_files_that_the_documentation_names_exist(page):
 def test_names_that_the_contribution_guide_gives_are_in_the_code():
     code = {path: path.read_text(encoding="utf-8") for path in ROOT.glob("*/*.py")}
     for module, name in (
-        ("chem/potential.py", "METHODS"),
-        ("chem/potential.py", "BACKENDS"),
-        ("chem/potential.py", "PROGRAMS"),
+        ("chem/levels.py", "PROGRAMS"),
+        ("chem/potential.py", "open_backend"),
         ("chem/potential.py", "class Backend("),
         ("chem/generator.py", "class Generator("),
         ("chem/outcomes.py", "class CheckName("),
