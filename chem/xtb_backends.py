@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from chem.errors import CalculationError, ConfigurationError
 from chem.types import Geometry, LevelOfTheory
@@ -13,6 +14,9 @@ from chem.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
 
 SCF_ACCURACY = 0.1  # xTB's accuracy setting; 1.0 leaves noise in finite-difference Hessians
 SCF_ITERATIONS = 250
+# xtb's gradient is wrong by up to a tenth of an eV/Angstrom where two atoms lie along an axis or in a coordinate plane
+# (github.com/grimme-lab/xtb/issues/986); turned out of such places it is right.
+GENERIC_FRAME = Rotation.from_rotvec([0.4711, 0.8231, 1.3537]).as_matrix()
 
 
 class XtbBackend:
@@ -55,7 +59,7 @@ class XtbBackend:
         """Energy in eV and gradient in eV/Angstrom; a failed SCF forgets the wavefunction."""
         from xtb.interface import XTBException  # noqa: PLC0415
 
-        positions_bohr = np.ascontiguousarray(positions / ANGSTROM_PER_BOHR)
+        positions_bohr = np.ascontiguousarray(positions @ GENERIC_FRAME / ANGSTROM_PER_BOHR)
         try:
             if self._calculator is None:
                 self._start(positions_bohr)
@@ -66,7 +70,7 @@ class XtbBackend:
         except XTBException as error:
             self._calculator = self._last = None
             raise CalculationError("scf", f"xtb-python did not converge: {error}") from error
-        return energy * EV_PER_HARTREE, gradient * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
+        return energy * EV_PER_HARTREE, gradient @ GENERIC_FRAME.T * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
 
 
 class TbliteBackend:

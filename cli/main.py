@@ -19,6 +19,7 @@ from cli.generate import generate_command
 from cli.levels import levels_command
 from cli.query import query_app
 from cli.saddle import saddle_command
+from cli.thermo import thermo_command
 from cli.train import train_app
 from cli.ts import ts_command
 
@@ -33,6 +34,7 @@ app.command("explore")(explore_command)
 app.command("enumerate")(enumerate_command)
 app.command("ts")(ts_command)
 app.command("saddle")(saddle_command)
+app.command("thermo")(thermo_command)
 app.command("generate")(generate_command)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")

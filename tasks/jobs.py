@@ -11,11 +11,14 @@ from chem.estimate import estimate_transition_state
 from chem.filing import reactions_found
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
+from chem.minimum import Minimum, find_minimum
 from chem.outcomes import Failure, SearchResult, Stage, TransitionState
 from chem.potential import GradientCounter
 from chem.refine import Refinement, RefineSettings, refine
 from chem.search import SearchSettings, search_transition_state
 from chem.search_starts import search_starts
+from chem.symmetry import symmetry_number
+from chem.thermochemistry import StandardState, Thermochemistry, thermochemistry
 from chem.types import Geometry, LevelOfTheory, Reaction, TSCandidate
 from db.work import ClaimedCalculation
 
@@ -111,6 +114,85 @@ class RefineJob:
 def refine_guess(job: RefineJob) -> Refinement:
     """The saddle point and its order."""
     return refine(job.guess, job.level, job.settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ThermoJob:
+    """Relax one structure and compute its thermochemistry."""
+
+    geometry: Geometry
+    level: LevelOfTheory
+    is_saddle: bool
+    temperatures_k: tuple[float, ...]
+    standard_state: StandardState
+    cutoff_cm1: float
+    symmetry_number: int | None
+    budget_gradient_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ThermoReport:
+    """Thermochemistry at each temperature, or why there is none, and what it cost."""
+
+    level: LevelOfTheory
+    geometry: Geometry | None
+    energy_ev: float | None
+    frequencies_cm1: tuple[float, ...] | None
+    symmetry_number: int | None
+    thermochemistry: tuple[Thermochemistry, ...]
+    failure: Failure | None
+    gradient_calls: int
+    hessian_calls: int
+    seconds: float
+
+
+def thermo_of(job: ThermoJob) -> ThermoReport:
+    """The stationary point, its order, and its partition functions."""
+    started = time.monotonic()
+    counter = GradientCounter(budget=job.budget_gradient_calls)
+    failure: Failure | None = None
+    found: Minimum | None = None
+    if job.is_saddle:
+        refined = refine(job.geometry, job.level, RefineSettings(budget_gradient_calls=job.budget_gradient_calls))
+        counter.calls, counter.hessians, failure = refined.gradient_calls, refined.hessian_calls, refined.failure
+        if failure is None and refined.saddle is not None and refined.vibrations is not None:
+            saddle = refined.saddle
+            found = Minimum(geometry=saddle.geometry, energy_ev=saddle.energy_ev, vibrations=refined.vibrations)
+    else:
+        try:
+            found = find_minimum(job.geometry, job.level, counter)
+        except CalculationError as error:
+            failure = Failure(stage=Stage.FREQUENCIES, kind=error.kind, message=str(error))
+    symmetry = job.symmetry_number
+    results: tuple[Thermochemistry, ...] = ()
+    if found is not None:
+        symmetry = symmetry_number(found.geometry) if symmetry is None else symmetry
+        results = tuple(_thermochemistry_of(found, temperature, symmetry, job) for temperature in job.temperatures_k)
+    return ThermoReport(
+        level=job.level,
+        geometry=None if found is None else found.geometry,
+        energy_ev=None if found is None else found.energy_ev,
+        frequencies_cm1=None if found is None else tuple(found.vibrations.frequencies_cm1.tolist()),
+        symmetry_number=symmetry,
+        thermochemistry=results,
+        failure=failure,
+        gradient_calls=counter.calls,
+        hessian_calls=counter.hessians,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _thermochemistry_of(found: Minimum, temperature_k: float, symmetry: int, job: ThermoJob) -> Thermochemistry:
+    return thermochemistry(
+        found.geometry,
+        found.energy_ev,
+        found.vibrations,
+        temperature_k,
+        symmetry_number=symmetry,
+        standard_state=job.standard_state,
+        is_saddle=job.is_saddle,
+        cutoff_cm1=job.cutoff_cm1,
+    )
 
 
 def estimate(job: EstimateJob) -> EstimateReport:

@@ -35,6 +35,22 @@ def test_xtb_python_and_tblite_agree(name, formula, electrons):
     assert np.allclose(*forces, atol=1e-4)
 
 
+@pytest.mark.parametrize("program", ["xtb-python", "tblite"])
+@pytest.mark.parametrize("name", ["H2CO", "C2H4", "CH3OH"])
+def test_forces_are_right_where_atoms_lie_along_the_axes(program, name):
+    pytest.importorskip("xtb" if program == "xtb-python" else program)
+    geometry, level = geometry_of(name), resolve_level("gfn2", program)
+    hessian = np.zeros((3 * geometry.n_atoms, 3 * geometry.n_atoms))
+    atoms = attach(geometry, level, GradientCounter())
+    for index in range(len(hessian)):
+        for sign in (1, -1):
+            displaced = geometry.positions.ravel().copy()
+            displaced[index] += sign * 0.005
+            atoms.positions = displaced.reshape(-1, 3)
+            hessian[index] -= sign * atoms.get_forces().ravel() / 0.01
+    assert np.abs(hessian - hessian.T).max() < 0.05
+
+
 def test_forces_are_the_negative_slope_of_the_energy():
     atoms = attach(geometry_of("H2O"), resolve_level("gfn2"), GradientCounter())
     atoms.positions[1] += (0.05, 0.0, 0.02)
