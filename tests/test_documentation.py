@@ -27,11 +27,13 @@ from cli.finish import summary_record
 from cli.main import app, run
 from cli.query import reaction_record, species_record
 from cli.saddle import refinement_record
+from cli.thermo import thermo_record
 from cli.ts import search_record
 from db.base import Base
 from db.engine import open_database, reading
 from db.queries import ReactionRecord, SpeciesRecord
 from report.content import ReportContent
+from tasks.jobs import ThermoReport
 from tasks.settings import ExploreSettings
 from tasks.workers import WorkerLimits
 
@@ -173,6 +175,22 @@ def test_the_json_fields_of_saddle_are_those_in_the_readme():
         seconds=0.1,
     )
     assert sorted(json_fields("saddle")) == sorted(refinement_record(nothing, guess))
+
+
+def test_the_json_fields_of_thermo_are_those_in_the_readme():
+    nothing = ThermoReport(
+        level=LevelOfTheory(name="gfn2", method="GFN2-xTB"),
+        geometry=None,
+        energy_ev=None,
+        frequencies_cm1=None,
+        symmetry_number=None,
+        thermochemistry=(),
+        failure=Failure(stage=Stage.FREQUENCIES, kind="budget", message="spent"),
+        gradient_calls=1,
+        hessian_calls=0,
+        seconds=0.1,
+    )
+    assert sorted(json_fields("thermo")) == sorted(thermo_record(nothing, 0, 1))
 
 
 def test_the_json_fields_of_query_are_those_in_the_readme():
