@@ -28,7 +28,10 @@ from chem.outcomes import (
     Verdict,
 )
 from chem.types import Geometry, LevelOfTheory, Reaction, Species
-from db.engine import open_database
+from db.engine import open_database, writing
+from db.store import add_reactions
+from db.tables import CalculationKind
+from db.work import claim, enqueue
 
 GFN2 = LevelOfTheory(name="gfn2", method="GFN2-xTB", program="xtb-python", version="22.1")
 DFT = LevelOfTheory(
@@ -294,3 +297,17 @@ def count_rows():
             }
 
     return counts
+
+
+@pytest.fixture
+def search(engine, network, gfn2):
+    """Function that queues and claims the search for a reaction."""
+
+    def claimed(key="shift", *, level=gfn2, kind=CalculationKind.SEARCH):
+        with writing(engine) as session:
+            add_reactions(session, network.reactions, {"shift": "mapped"})
+            enqueue(session, kind=kind, reaction_keys=[key], level_key=level.key)
+        (one,) = claim(engine, kind=kind, worker="one", limit=1, lease_seconds=60)
+        return one
+
+    return claimed
