@@ -212,8 +212,19 @@ def test_a_run_that_ended_before_the_estimates_were_settled_is_taken_up_where_it
 
 
 def test_a_believed_candidate_whose_estimate_fails_is_searched_and_the_record_says_why(campaign):
-    """Relaxed isocyanide or cyanide as a candidate: one of them lies far below the other end."""
-    made = campaign(Network(change=lambda _guess, ends: ends.reactant), audit_share=1.0)
+    """Relaxed cyanide as a candidate, hardly polished: it lies far below the isocyanide."""
+
+    def lower(_guess, ends):
+        nitrogen, carbon = (list(ends.reactant.numbers).index(number) for number in (7, 6))
+        hydrogen = list(ends.reactant.numbers).index(1)
+
+        def is_cyanide(end):
+            place = end.positions
+            return np.linalg.norm(place[hydrogen] - place[carbon]) < np.linalg.norm(place[hydrogen] - place[nitrogen])
+
+        return next(end for end in (ends.reactant, ends.product) if is_cyanide(end))
+
+    made = campaign(Network(change=lower), audit_share=1.0, polish_gradient_calls=2)
     made.run()
     assert made.decision.action is Action.REFINE
     assert made.decision.score_kcal_mol is None
