@@ -120,7 +120,7 @@ def test_a_second_run_explores_no_further_than_the_first(environment, tmp_path):
 def test_killed_and_resumed_it_ends_with_the_same_network(undisturbed, environment, tmp_path):
     database = tmp_path / "network.db"
     process = subprocess.Popen(command(database), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for(lambda: running(database), 120)
+    wait_for(lambda: running(database), 240)
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
@@ -139,7 +139,7 @@ def test_killed_and_resumed_it_ends_with_the_same_network(undisturbed, environme
 def test_interrupted_it_ends_within_five_seconds_and_leaves_no_child(environment, tmp_path):
     database = tmp_path / "network.db"
     process = subprocess.Popen(command(database), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_for(lambda: running(database), 120)
+    wait_for(lambda: running(database), 240)
     children = psutil.Process(process.pid).children(recursive=True)
     assert children
     started = time.monotonic()
