@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-
 from chem.errors import CalculationError
-from chem.frequencies import Vibrations, hessian_of, vibrations
+from chem.frequencies import Vibrations, hessian_of, pushed_along, vibrations
 from chem.potential import GradientCounter
 from chem.saddle import SaddlePoint
 from chem.search_checks import count_imaginary
 from chem.types import Geometry, LevelOfTheory
-
-PUSH_ANGSTROM = 0.15  # of the atom that moves most along the second mode
 
 
 class FindSaddle(Protocol):
@@ -52,10 +48,8 @@ def first_order(
     analysis = vibrations(saddle.geometry, hessian_of(saddle.geometry, level, counter, saddle.energy_ev))
     if count_imaginary(analysis, imaginary_threshold_cm1) < 2:
         return saddle, analysis
-    mode = analysis.modes[1]
-    push = PUSH_ANGSTROM * mode / np.linalg.norm(mode, axis=1).max()
     try:
-        again = find(saddle.geometry.with_positions(saddle.geometry.positions + push), level)
+        again = find(pushed_along(saddle.geometry, analysis.modes[1]), level)
         pushed = vibrations(again.geometry, hessian_of(again.geometry, level, counter, again.energy_ev))
     except CalculationError:
         return saddle, analysis

@@ -14,6 +14,7 @@ from chem.potential import GradientCounter, analytic_hessian, attach
 from chem.types import Geometry, LevelOfTheory
 
 HESSIAN_STEP_ANGSTROM = 0.005
+PUSH_ANGSTROM = 0.15  # of the atom that moves most, off a stationary point of too high an order
 LINEAR_TOLERANCE = 0.01  # rotation whose inertia is below this share (of square roots) of the largest does not count
 # cm-1 in the square root of one eV/(Angstrom^2 amu)
 CM1_PER_SQRT_EV_ANGSTROM2_AMU = units._hbar * np.sqrt(units._e / units._amu) * 1e10 / units._e / units.invcm
@@ -133,3 +134,8 @@ def vibrations(geometry: Geometry, hessian: NDArray[np.float64]) -> Vibrations:
     lengths = np.linalg.norm(cartesian, axis=1, keepdims=True) * np.sign(largest)
     modes = (cartesian / lengths).reshape(len(frequencies), geometry.n_atoms, 3)
     return Vibrations(frequencies_cm1=frequencies, modes=modes, hessian=hessian)
+
+
+def pushed_along(geometry: Geometry, mode: NDArray[np.float64]) -> Geometry:
+    """A structure displaced along a mode of shape (n_atoms, 3) until its fastest atom has moved `PUSH_ANGSTROM`."""
+    return geometry.with_positions(geometry.positions + PUSH_ANGSTROM * mode / np.linalg.norm(mode, axis=1).max())

@@ -28,7 +28,6 @@ PROGRAMS = {
     "tblite": ("tblite", "tblite", "pip install tblite"),
     "pyscf": ("pyscf", "pyscf", "pip install pyscf pyscf-dispersion"),
 }
-DISPERSION_ENDINGS = ("-d3bj", "-d3zero", "-d3", "-d4")
 SCF_TOLERANCE_HARTREE = 1e-9
 GRID = 3
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from chem.errors import CalculationError
-from chem.frequencies import Vibrations, hessian_of, vibrations
+from chem.frequencies import Vibrations, hessian_of, pushed_along, vibrations
 from chem.potential import GradientCounter
 from chem.relax import Relaxation, relax
 from chem.search_checks import count_imaginary
 from chem.types import Geometry, LevelOfTheory
 
 FMAX_EV_PER_ANGSTROM = 0.01
-PUSH_ANGSTROM = 0.15  # of the atom that moves most along the lowest mode
 MOST_PUSHES = 2
 
 
@@ -54,9 +51,7 @@ def find_minimum(
         analysis = vibrations(relaxed.geometry, hessian)
         if count_imaginary(analysis, imaginary_threshold_cm1) == 0:
             return Minimum(geometry=relaxed.geometry, energy_ev=relaxed.energy_ev, vibrations=analysis)
-        mode = analysis.modes[0]
-        push = PUSH_ANGSTROM * mode / np.linalg.norm(mode, axis=1).max()
-        start = relaxed.geometry.with_positions(relaxed.geometry.positions + push)
+        start = pushed_along(relaxed.geometry, analysis.modes[0])
     lowest = float(analysis.frequencies_cm1[0])
     raise CalculationError(
         "wrong_order",

@@ -22,6 +22,7 @@ from pyscf.scf.dispersion import check_disp, parse_dft
 from pyscf.solvent.smd import solvent_db
 
 from chem.errors import CalculationError, ConfigurationError, ElementError
+from chem.levels import GRID, SCF_TOLERANCE_HARTREE
 from chem.types import Geometry, LevelOfTheory
 from chem.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
 
@@ -29,8 +30,6 @@ scf.hf.MUTE_CHKFILE = True  # each field would leave a temporary file that nobod
 
 FloatArray = NDArray[np.float64]
 MAX_CYCLES = 100
-SCF_TOLERANCE_HARTREE = 1e-9
-GRID = 3
 LEVEL_SHIFT_HARTREE = 0.3
 DAMPING = 0.3
 MOST_INSTABILITIES = 3  # that are followed

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from chem.outcomes import Failure
+    from chem.types import LevelOfTheory
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -35,3 +39,15 @@ def print_table(
     console = Console()
     # A pipe has no width: let lines be as long as they are rather than fold keys at 80 columns.
     (console if console.is_terminal else Console(width=400)).print(table)
+
+
+def plain_failure(failure: Failure | None) -> dict[str, str] | None:
+    """A failure as JSON values."""
+    if failure is None:
+        return None
+    return {"stage": failure.stage.value, "kind": failure.kind, "message": failure.message}
+
+
+def plain_level(level: LevelOfTheory) -> dict[str, str]:
+    """A level of theory as JSON values; `key` is its identity."""
+    return {"name": level.name, "key": level.key, "program": level.program, "version": level.version}

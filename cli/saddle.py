@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import print_json, print_table
+from cli.output import plain_failure, plain_level, print_json, print_table
 
 if TYPE_CHECKING:
     from chem.refine import Refinement
@@ -96,11 +96,7 @@ def refinement_record(found: Refinement, guess: Geometry) -> dict[str, Any]:
     geometry = guess if saddle is None else saddle.geometry
     return {
         "outcome": "converged" if found.failure is None else "failed",
-        "failure": (
-            {"stage": found.failure.stage.value, "kind": found.failure.kind, "message": found.failure.message}
-            if found.failure is not None
-            else None
-        ),
+        "failure": plain_failure(found.failure),
         "energy_hartree": None if saddle is None else saddle.energy_ev / EV_PER_HARTREE,
         "imaginary_frequencies_cm1": (
             None if modes is None else [float(value) for value in modes.frequencies_cm1 if value < 0]
@@ -111,12 +107,7 @@ def refinement_record(found: Refinement, guess: Geometry) -> dict[str, Any]:
         "gfn2_gradient_calls": found.cheap_gradient_calls,
         "seconds": found.seconds,
         "coordinates": None if saddle is None else saddle.coordinates,
-        "level": {
-            "name": found.level.name,
-            "key": found.level.key,
-            "program": found.level.program,
-            "version": found.level.version,
-        },
+        "level": plain_level(found.level),
         "charge": geometry.charge,
         "multiplicity": geometry.multiplicity,
         "symbols": list(geometry.symbols),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import print_json, print_table
+from cli.output import plain_failure, plain_level, print_json, print_table
 
 if TYPE_CHECKING:
     from tasks.jobs import ThermoReport
@@ -95,9 +95,7 @@ def thermo_record(report: ThermoReport, charge: int, multiplicity: int) -> dict[
     geometry, failure = report.geometry, report.failure
     return {
         "outcome": "converged" if failure is None else "failed",
-        "failure": (
-            {"stage": failure.stage.value, "kind": failure.kind, "message": failure.message} if failure else None
-        ),
+        "failure": plain_failure(failure),
         "energy_hartree": None if report.energy_ev is None else report.energy_ev / EV_PER_HARTREE,
         "frequencies_cm1": None if report.frequencies_cm1 is None else list(report.frequencies_cm1),
         "symmetry_number": report.symmetry_number,
@@ -116,12 +114,7 @@ def thermo_record(report: ThermoReport, charge: int, multiplicity: int) -> dict[
         "gradient_calls": report.gradient_calls,
         "hessian_calls": report.hessian_calls,
         "seconds": report.seconds,
-        "level": {
-            "name": report.level.name,
-            "key": report.level.key,
-            "program": report.level.program,
-            "version": report.level.version,
-        },
+        "level": plain_level(report.level),
         "charge": charge,
         "multiplicity": multiplicity,
         "symbols": None if geometry is None else list(geometry.symbols),

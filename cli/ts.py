@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import print_json, print_table
+from cli.output import plain_failure, print_json, print_table
 
 if TYPE_CHECKING:
     from chem.outcomes import SearchResult
@@ -104,11 +104,7 @@ def search_record(result: SearchResult) -> dict[str, Any]:
             "program": result.level.program,
             "version": result.level.version,
         },
-        "failure": (
-            {"stage": best.failure.stage.value, "kind": best.failure.kind, "message": best.failure.message}
-            if best.failure is not None
-            else None
-        ),
+        "failure": plain_failure(best.failure),
         "attempts": [
             {
                 "start": attempt.start,
