@@ -19,7 +19,25 @@ SCF_ITERATIONS = 250
 GENERIC_FRAME = Rotation.from_rotvec([0.4711, 0.8231, 1.3537]).as_matrix()
 
 
-class XtbBackend:
+class _KeptWavefunction:
+    """What both programs have in common: one molecule, and the result of its last point."""
+
+    def __init__(self, geometry: Geometry) -> None:
+        self._geometry = geometry
+        self._calculator: Any = None
+        self._last: Any = None
+
+    @property
+    def warm(self) -> bool:
+        """Whether the next evaluation starts from an earlier wavefunction."""
+        return self._last is not None
+
+    def hessian(self, positions: NDArray[np.float64]) -> None:  # noqa: ARG002
+        """None: the program has gradients alone."""
+        return
+
+
+class XtbBackend(_KeptWavefunction):
     """GFN-xTB through xtb-python; the wavefunction of the last point starts the next."""
 
     def __init__(self, geometry: Geometry, level: LevelOfTheory) -> None:
@@ -30,14 +48,7 @@ class XtbBackend:
         self._parameters = {"GFN1-xTB": Param.GFN1xTB, "GFN2-xTB": Param.GFN2xTB}[level.method]
         self._calculator_class: Any = XtbCalculator
         self._muted = VERBOSITY_MUTED
-        self._geometry = geometry
-        self._calculator: Any = None
-        self._last: Any = None
-
-    @property
-    def warm(self) -> bool:
-        """Whether the next evaluation starts from an earlier wavefunction."""
-        return self._last is not None
+        super().__init__(geometry)
 
     def _start(self, positions_bohr: NDArray[np.float64]) -> None:
         self._calculator = self._calculator_class(
@@ -50,10 +61,6 @@ class XtbBackend:
         self._calculator.set_verbosity(self._muted)
         self._calculator.set_accuracy(SCF_ACCURACY)
         self._calculator.set_max_iterations(SCF_ITERATIONS)
-
-    def hessian(self, positions: NDArray[np.float64]) -> None:  # noqa: ARG002
-        """None: the program has gradients alone."""
-        return
 
     def evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Energy in eV and gradient in eV/Angstrom; a failed SCF forgets the wavefunction."""
@@ -73,20 +80,13 @@ class XtbBackend:
         return energy * EV_PER_HARTREE, gradient @ GENERIC_FRAME.T * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
 
 
-class TbliteBackend:
+class TbliteBackend(_KeptWavefunction):
     """GFN-xTB through tblite; the wavefunction of the last point starts the next."""
 
     def __init__(self, geometry: Geometry, level: LevelOfTheory) -> None:
         self._method = level.method
         self._solvent = dict(level.options).get("solvent", "")
-        self._geometry = geometry
-        self._calculator: Any = None
-        self._last: Any = None
-
-    @property
-    def warm(self) -> bool:
-        """Whether the next evaluation starts from an earlier wavefunction."""
-        return self._last is not None
+        super().__init__(geometry)
 
     def _start(self, positions_bohr: NDArray[np.float64]) -> None:
         from tblite.exceptions import TBLiteRuntimeError  # noqa: PLC0415
@@ -107,10 +107,6 @@ class TbliteBackend:
                 self._calculator.add("alpb-solvation", self._solvent)
             except TBLiteRuntimeError as error:
                 raise ConfigurationError(f"{self._method} has no ALPB solvent {self._solvent!r} ({error})") from error
-
-    def hessian(self, positions: NDArray[np.float64]) -> None:  # noqa: ARG002
-        """None: the program has gradients alone."""
-        return
 
     def evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Energy in eV and gradient in eV/Angstrom; a failed SCF forgets the wavefunction."""
