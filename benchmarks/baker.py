@@ -45,7 +45,8 @@ def run_case(case: dict[str, Any], level_name: str, settings: RefineSettings) ->
         "failure": found.failure.message if found.failure else "",
         "energy_error_hartree": float("nan"),
         "imaginary_cm1": [],
-        "coordinates": found.saddle.coordinates if found.saddle else "",
+        "way": str(found.best.way),
+        "ways": len(found.attempts),
     }
     if found.saddle is not None:
         row["energy_error_hartree"] = found.saddle.energy_ev / EV_PER_HARTREE - case["reference_energy_hartree"]
@@ -82,7 +83,8 @@ def main() -> None:
             rows.append(row)
             print(
                 f"{row['name']:28s} {'right' if row['right'] else 'WRONG'} {row['energy_error_hartree']:+.1e} hartree,"
-                f" {row['gradients']} gradients, {row['hessians']} Hessians, {row['imaginary_cm1']} {row['failure']}",
+                f" {row['gradients']} gradients, {row['hessians']} Hessians, {row['imaginary_cm1']},"
+                f" {row['way']} {row['failure']}",
                 flush=True,
             )
     gradients = [row["gradients"] for row in rows]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chem.errors import CalculationError
 from chem.graph import MolecularGraph
-from chem.identity import make_reaction
+from chem.identity import make_reaction, mapping_form
 from chem.outcomes import Check, CheckName, Outcome, SearchResult, Status, TransitionState, Verdict
 from chem.perception import perceive_graph
 from chem.search_checks import check_mode
@@ -60,6 +60,35 @@ def inherit_stereo(graph: MolecularGraph, template: MolecularGraph) -> Molecular
     )
 
 
+def in_order_of(state: TransitionState, reaction: Reaction) -> TransitionState:
+    """A transition state of a reaction that was found by the search for another, in the atom order of its own.
+
+    Args:
+        state: With both ends, in the direction of the reaction.
+        reaction: The reaction that its ends are; like atoms of one constitution may change places.
+
+    Raises:
+        CalculationError: The ends are not those of the reaction.
+    """
+    if state.reactant_end is None or state.product_end is None:
+        raise CalculationError("no_ends", "the transition state has no ends to compare with its reaction")
+    before, after = perceive_graph(state.reactant_end), perceive_graph(state.product_end)
+    if before.bonds == reaction.reactant_graph.bonds and after.bonds == reaction.product_graph.bonds:
+        return state
+    found, wanted = mapping_form(before, after), mapping_form(reaction.reactant_graph, reaction.product_graph)
+    if found.certificate != wanted.certificate:
+        raise CalculationError("other_reaction", "the ends of the transition state are not those of its reaction")
+    place = dict(zip(wanted.order, found.order, strict=True))
+    order = tuple(place[atom] for atom in range(len(place)))
+    return replace(
+        state,
+        geometry=state.geometry.permuted(order),
+        reactant_end=state.reactant_end.permuted(order),
+        product_end=state.product_end.permuted(order),
+        imaginary_mode=None if state.imaginary_mode is None else state.imaginary_mode[list(order)],
+    )
+
+
 def _reversed(state: TransitionState) -> TransitionState:
     return replace(
         state,
@@ -67,6 +96,8 @@ def _reversed(state: TransitionState) -> TransitionState:
         product_end=state.reactant_end,
         reactant_end_energy_ev=state.product_end_energy_ev,
         product_end_energy_ev=state.reactant_end_energy_ev,
+        reactant_end_frequencies_cm1=state.product_end_frequencies_cm1,
+        product_end_frequencies_cm1=state.reactant_end_frequencies_cm1,
     )
 
 

@@ -28,12 +28,25 @@ class Status(StrEnum):
 
 
 class CheckName(StrEnum):
-    """The checks that a transition state must stand."""
+    """The checks that a transition state can be put to."""
 
     ONE_IMAGINARY_MODE = "one_imaginary_mode"
     MODE_MOVES_CHANGING_BONDS = "mode_moves_changing_bonds"
     IRC_ENDS_MATCH = "irc_ends_match"
     ENERGIES_ORDERED = "energies_ordered"
+    ENDS_ARE_MINIMA = "ends_are_minima"
+    ONE_LEVEL = "one_level"
+    REACTION_ENERGY_CONSISTENT = "reaction_energy_consistent"
+    NO_SPIN_CONTAMINATION = "no_spin_contamination"
+
+
+# Every searched transition state must stand these; the others belong to a verification.
+SEARCH_CHECKS = (
+    CheckName.ONE_IMAGINARY_MODE,
+    CheckName.MODE_MOVES_CHANGING_BONDS,
+    CheckName.IRC_ENDS_MATCH,
+    CheckName.ENERGIES_ORDERED,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +90,7 @@ class Stage(StrEnum):
     SADDLE = "saddle"
     FREQUENCIES = "frequencies"
     IRC = "irc"
+    ENERGIES = "energies"
     INFRASTRUCTURE = "infrastructure"
 
 
@@ -161,6 +175,8 @@ class TransitionState:
         product_end: Relaxed end on the other side.
         reactant_end_energy_ev: Electronic energy of the reactant end.
         product_end_energy_ev: Electronic energy of the product end.
+        reactant_end_frequencies_cm1: Harmonic frequencies of the reactant end; empty where not computed.
+        product_end_frequencies_cm1: Those of the product end.
         imaginary_mode: Displacement along the lowest imaginary mode, shape (n_atoms, 3), unitless; not stored.
         walk: How the polish went that led to it; None for one that was searched.
     """
@@ -174,6 +190,8 @@ class TransitionState:
     product_end: Geometry | None = None
     reactant_end_energy_ev: float | None = None
     product_end_energy_ev: float | None = None
+    reactant_end_frequencies_cm1: tuple[float, ...] = ()
+    product_end_frequencies_cm1: tuple[float, ...] = ()
     imaginary_mode: NDArray[np.float64] | None = None
     walk: Walk | None = None
 

@@ -15,8 +15,8 @@ from chem.first_order import first_order
 from chem.frequencies import Vibrations, hessian_of
 from chem.levels import resolve_level
 from chem.outcomes import Failure, Stage
-from chem.potential import GradientCounter
-from chem.saddle import SaddlePoint, find_saddle
+from chem.potential import GradientCounter, check_elements
+from chem.saddle import Coordinates, SaddlePoint, find_saddle
 from chem.search_checks import count_imaginary
 from chem.types import Geometry, LevelOfTheory
 
@@ -25,25 +25,63 @@ StartingHessian = Literal["none", "cheap", "level"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """One way to search a saddle point from a guess.
+
+    Attributes:
+        hessian: Which Hessian of the guess it begins with: `none`, one of GFN2-xTB (`cheap`), or one of the level
+            itself (`level`).
+        coordinates: What it walks in.
+    """
+
+    hessian: StartingHessian
+    coordinates: Coordinates
+
+    def __str__(self) -> str:
+        """As it is recorded."""
+        named = {"none": "no Hessian", "cheap": "GFN2-xTB Hessian", "level": "own Hessian"}
+        return f"{named[self.hessian]}, {self.coordinates} coordinates"
+
+
+def ways_from(first: StartingHessian) -> tuple[Way, ...]:
+    """Ways to a saddle point, tried in this order until one is proved.
+
+    With a Hessian, Cartesian coordinates are at least as good as internal ones, which lose it where they are badly
+    conditioned; without one, internal coordinates are the better ones. A Hessian of the guess may also lead astray, so
+    that searches without it come last.
+    """
+    begin: dict[StartingHessian, tuple[StartingHessian, ...]] = {
+        "none": (),
+        "cheap": ("cheap", "level"),
+        "level": ("level",),
+    }
+    with_hessian = [Way(hessian=hessian, coordinates="cartesian") for hessian in begin[first]]
+    internal = [Way(hessian=first, coordinates="internal")] if first == "level" else []
+    without = [Way(hessian="none", coordinates="internal"), Way(hessian="none", coordinates="cartesian")]
+    return (*with_hessian, *internal, *without)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefineSettings:
     """What a refinement may spend and asks for.
 
     Attributes:
         budget_gradient_calls: Gradient calls of the whole refinement at its level.
+        attempt_gradient_calls: Gradient calls of one way; where it fails, the next is tried.
         fmax_ev_per_angstrom: Largest force on an atom of a converged saddle point.
         imaginary_threshold_cm1: Imaginary modes above minus this count as numerical noise.
-        starting_hessian: Which Hessian of the guess the search begins with: `none`, one of GFN2-xTB (`cheap`), or one
-            of the level itself (`level`).
+        starting_hessian: Which Hessian of the guess the first way begins with, as in `Way`.
     """
 
     budget_gradient_calls: int = 500
+    attempt_gradient_calls: int = 150
     fmax_ev_per_angstrom: float = 0.01
     imaginary_threshold_cm1: float = 30.0
     starting_hessian: StartingHessian = "level"
 
     def __post_init__(self) -> None:
         """Numbers are positive."""
-        for name in ("budget_gradient_calls", "fmax_ev_per_angstrom"):
+        for name in ("budget_gradient_calls", "attempt_gradient_calls", "fmax_ev_per_angstrom"):
             if not getattr(self, name) > 0:
                 raise ConfigurationError(f"{name} must be positive, got {getattr(self, name)}")
         if self.imaginary_threshold_cm1 < 0:
@@ -53,14 +91,31 @@ class RefineSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RefineAttempt:
+    """What became of one way.
+
+    Attributes:
+        way: The way.
+        saddle: The stationary point; None where none converged.
+        vibrations: Its vibrations; None where they are not known.
+        failure: Why it is no proved saddle of order one; None where it is.
+        gradient_calls: Energy-and-gradient evaluations at the level.
+    """
+
+    way: Way
+    saddle: SaddlePoint | None
+    vibrations: Vibrations | None
+    failure: Failure | None
+    gradient_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Refinement:
     """What a refinement found.
 
     Attributes:
         level: Level of theory of everything here.
-        saddle: The stationary point; None where none converged.
-        vibrations: Its vibrations; None where they are not known.
-        failure: Why it is no proved saddle of order one; None where it is.
+        attempts: Every way that was tried, in order; at least one.
         gradient_calls: Energy-and-gradient evaluations at the level.
         hessian_calls: Analytic Hessians at the level.
         cheap_gradient_calls: Evaluations at GFN2-xTB, for the starting Hessian.
@@ -68,17 +123,37 @@ class Refinement:
     """
 
     level: LevelOfTheory
-    saddle: SaddlePoint | None
-    vibrations: Vibrations | None
-    failure: Failure | None
+    attempts: tuple[RefineAttempt, ...]
     gradient_calls: int
     hessian_calls: int
     cheap_gradient_calls: int
     seconds: float
 
+    @property
+    def best(self) -> RefineAttempt:
+        """The proved one, else the first that converged to anything, else the last."""
+        proved = [attempt for attempt in self.attempts if attempt.failure is None]
+        converged = [attempt for attempt in self.attempts if attempt.saddle is not None]
+        return (*proved, *converged, self.attempts[-1])[0]
+
+    @property
+    def saddle(self) -> SaddlePoint | None:
+        """Stationary point of the best attempt."""
+        return self.best.saddle
+
+    @property
+    def vibrations(self) -> Vibrations | None:
+        """Its vibrations."""
+        return self.best.vibrations
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why there is no proved saddle of order one; None where there is."""
+        return self.best.failure
+
 
 def refine(guess: Geometry, level: LevelOfTheory, settings: RefineSettings | None = None) -> Refinement:
-    """Search a saddle point from a guess and prove its order by its vibrations.
+    """Search a saddle point from a guess and prove its order by its vibrations, in several ways until one is proved.
 
     Args:
         guess: Where to start.
@@ -89,26 +164,51 @@ def refine(guess: Geometry, level: LevelOfTheory, settings: RefineSettings | Non
         ElementError: An element is outside what the level supports.
     """
     settings = RefineSettings() if settings is None else settings
+    check_elements(guess, level)
     counter, cheap = GradientCounter(budget=settings.budget_gradient_calls), GradientCounter()
     begun = time.perf_counter()
+    hessians = StartingHessians(guess, level, counter, cheap)
+    attempts: list[RefineAttempt] = []
+    for way in ways_from(settings.starting_hessian):
+        if attempts and counter.remaining < 1:
+            break
+        attempts.append(_attempt(guess, level, way, hessians, counter, settings))
+        if attempts[-1].failure is None:
+            break
+    return Refinement(
+        level=level,
+        attempts=tuple(attempts),
+        gradient_calls=counter.calls,
+        hessian_calls=counter.hessians,
+        cheap_gradient_calls=cheap.calls,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def _attempt(
+    guess: Geometry,
+    level: LevelOfTheory,
+    way: Way,
+    hessians: StartingHessians,
+    counter: GradientCounter,
+    settings: RefineSettings,
+) -> RefineAttempt:
+    before = counter.calls
 
     def result(
         saddle: SaddlePoint | None = None, analysis: Vibrations | None = None, failure: Failure | None = None
-    ) -> Refinement:
-        return Refinement(
-            level=level,
-            saddle=saddle,
-            vibrations=analysis,
-            failure=failure,
-            gradient_calls=counter.calls,
-            hessian_calls=counter.hessians,
-            cheap_gradient_calls=cheap.calls,
-            seconds=time.perf_counter() - begun,
-        )
+    ) -> RefineAttempt:
+        spent = counter.calls - before
+        return RefineAttempt(way=way, saddle=saddle, vibrations=analysis, failure=failure, gradient_calls=spent)
 
-    find = partial(find_saddle, counter=counter, fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom)
     try:
-        hessian = starting_hessian(guess, level, settings.starting_hessian, counter, cheap)
+        hessian = hessians.of(way.hessian)
+        find = partial(
+            find_saddle,
+            counter=counter.child(settings.attempt_gradient_calls),
+            fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom,
+            coordinates=(way.coordinates,),
+        )
         saddle = find(guess, level, hessian=hessian)
     except CalculationError as error:
         return result(failure=Failure(stage=Stage.SADDLE, kind=error.kind, message=str(error)))
@@ -126,23 +226,23 @@ def refine(guess: Geometry, level: LevelOfTheory, settings: RefineSettings | Non
     return result(saddle, analysis, Failure(stage=Stage.FREQUENCIES, kind="wrong_saddle_order", message=message))
 
 
-def starting_hessian(
-    guess: Geometry, level: LevelOfTheory, kind: StartingHessian, counter: GradientCounter, cheap: GradientCounter
-) -> NDArray[np.float64] | None:
-    """The Hessian that a search begins with, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2; None for none.
+class StartingHessians:
+    """The Hessians of a guess that searches begin with, each computed once."""
 
-    Args:
-        guess: Where the search begins.
-        level: Level of the search.
-        kind: Which one.
-        counter: Counts what is computed at the level.
-        cheap: Counts what is computed at GFN2-xTB.
+    def __init__(self, guess: Geometry, level: LevelOfTheory, counter: GradientCounter, cheap: GradientCounter) -> None:
+        """Counts what is computed at the level in `counter`, what at GFN2-xTB in `cheap`."""
+        self._guess, self._level, self._counter, self._cheap = guess, level, counter, cheap
+        self._known: dict[StartingHessian, NDArray[np.float64] | None] = {"none": None}
 
-    Raises:
-        CalculationError: It could not be computed.
-    """
-    if kind == "none":
-        return None
-    if kind == "level":
-        return hessian_of(guess, level, counter)
-    return hessian_of(guess, resolve_level(CHEAP_LEVEL), cheap)
+    def of(self, kind: StartingHessian) -> NDArray[np.float64] | None:
+        """Second derivatives, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2; None for `none`.
+
+        Raises:
+            CalculationError: It could not be computed.
+        """
+        if kind not in self._known:
+            level, counter = (self._level, self._counter)
+            if kind == "cheap":
+                level, counter = resolve_level(CHEAP_LEVEL), self._cheap
+            self._known[kind] = hessian_of(self._guess, level, counter)
+        return self._known[kind]

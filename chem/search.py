@@ -7,28 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
-
-from chem import search_checks as checks
 from chem.alignment import rmsd
 from chem.errors import CalculationError, ConfigurationError
-from chem.first_order import first_order
 from chem.generator import EndPoints
 from chem.guess import changing_bonds
-from chem.irc import follow_irc
+from chem.judgement import JudgeSettings, judge
 from chem.neb import highest_image
-from chem.outcomes import (
-    Attempt,
-    Check,
-    CheckName,
-    Failure,
-    Outcome,
-    SearchResult,
-    Stage,
-    Status,
-    TransitionState,
-    Verdict,
-)
+from chem.outcomes import Attempt, Failure, Outcome, SearchResult, Stage, TransitionState
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter, attach
 from chem.reaction_direction import reaction_direction
@@ -203,7 +188,14 @@ def _attempt(
         if attempt.transition_state is not None and _same_saddle(saddle, attempt.transition_state):
             calls, seconds = spent()
             return replace(attempt, start=start, gradient_calls=calls, seconds=seconds)
-    judged = _judge(saddle, ends, level, settings, own)
+    judged = judge(
+        saddle,
+        ends,
+        level,
+        own,
+        partial(_find, ends=ends, own=own, settings=settings),
+        JudgeSettings(imaginary_threshold_cm1=settings.imaginary_threshold_cm1),
+    )
     calls, seconds = spent()
     return Attempt(
         start=start,
@@ -244,79 +236,3 @@ def _same_saddle(saddle: SaddlePoint, known: TransitionState) -> bool:
         abs(saddle.energy_ev - known.energy_ev) < SAME_SADDLE_EV
         and rmsd(saddle.geometry.positions, known.geometry.positions) < SAME_SADDLE_ANGSTROM
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Judgement:
-    outcome: Outcome
-    failure: Failure | None
-    transition_state: TransitionState
-
-
-def _judge(
-    saddle: SaddlePoint, ends: EndPoints, level: LevelOfTheory, settings: SearchSettings, own: GradientCounter
-) -> _Judgement:
-    """Frequencies, path and checks of a converged saddle point."""
-    plain = TransitionState(geometry=saddle.geometry, energy_ev=saddle.energy_ev, level=level, verdict=Verdict())
-
-    def fail(stage: Stage, kind: str, message: str, known: TransitionState, done: Sequence[Check]) -> _Judgement:
-        ran = {check.name for check in done}
-        rest = [checks.not_checked(name, message) for name in CheckName if name not in ran]
-        return _Judgement(
-            outcome=Outcome.FAILED,
-            failure=Failure(stage=stage, kind=kind, message=message),
-            transition_state=replace(known, verdict=Verdict(checks=(*done, *rest))),
-        )
-
-    try:
-        saddle, analysis = first_order(
-            saddle, level, own, settings.imaginary_threshold_cm1, partial(_find, ends=ends, own=own, settings=settings)
-        )
-    except CalculationError as error:
-        return fail(Stage.FREQUENCIES, error.kind, str(error), plain, ())
-    except np.linalg.LinAlgError as error:
-        return fail(Stage.FREQUENCIES, "numerical", f"the Hessian could not be diagonalised: {error}", plain, ())
-    order = checks.check_order(analysis, settings.imaginary_threshold_cm1)
-    known = TransitionState(
-        geometry=saddle.geometry,
-        energy_ev=saddle.energy_ev,
-        level=level,
-        verdict=Verdict(),
-        frequencies_cm1=tuple(float(value) for value in analysis.frequencies_cm1),
-        imaginary_mode=analysis.modes[0] if len(analysis.modes) else None,
-    )
-    if order.status is not Status.PASSED:
-        number = checks.count_imaginary(analysis, settings.imaginary_threshold_cm1)
-        return fail(
-            Stage.FREQUENCIES, "wrong_saddle_order", f"{number} imaginary modes, one was wanted", known, (order,)
-        )
-    mode = checks.check_mode(
-        saddle.geometry, analysis.modes[0], perceive_graph(ends.reactant), perceive_graph(ends.product)
-    )
-    try:
-        branches = follow_irc(saddle.geometry, saddle.energy_ev, analysis.hessian, analysis.modes[0], level, own)
-    except CalculationError as error:
-        return fail(Stage.IRC, error.kind, str(error), known, (order, mode))
-    except np.linalg.LinAlgError as error:
-        return fail(Stage.IRC, "numerical", f"the path broke down: {error}", known, (order, mode))
-    branches = checks.orient(branches, ends)
-    match, energies = checks.check_ends(branches, ends), checks.check_energies(saddle.energy_ev, branches)
-    first, last = (branch.end for branch in branches)
-    proved = replace(
-        known,
-        verdict=Verdict(checks=(order, mode, match, energies)),
-        reactant_end=first.geometry,
-        product_end=last.geometry,
-        reactant_end_energy_ev=first.energy_ev,
-        product_end_energy_ev=last.energy_ev,
-    )
-    failure, outcome = None, Outcome.UNINTENDED
-    if match.status is Status.COULD_NOT_CHECK:
-        outcome = Outcome.FAILED
-        failure = Failure(stage=Stage.IRC, kind="not_converged", message=str(match.evidence["reason"]))
-    elif perceive_graph(first.geometry).bonds == perceive_graph(last.geometry).bonds:
-        outcome = Outcome.FAILED
-        failure = Failure(stage=Stage.IRC, kind="conformational", message="both ends of the path have the same bonds")
-    elif match.status is Status.PASSED:
-        outcome = Outcome.INTENDED
-    return _Judgement(outcome=outcome, failure=failure, transition_state=proved)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms, units
 from ase.thermochemistry import IdealGasThermo, RRHOMode
+from numpy.typing import ArrayLike
 
 from chem.errors import InputError
-from chem.frequencies import Vibrations, masses_amu, rigid_motions
+from chem.frequencies import masses_amu, rigid_motions
 from chem.types import Geometry
 
 CUTOFF_CM1 = 100.0  # as in 10.1002/chem.201200497
@@ -88,7 +89,7 @@ class Thermochemistry:
 def thermochemistry(
     geometry: Geometry,
     electronic_energy_ev: float,
-    vibrations: Vibrations,
+    frequencies_cm1: ArrayLike,
     temperature_k: float,
     *,
     symmetry_number: int,
@@ -101,7 +102,7 @@ def thermochemistry(
     Args:
         geometry: The stationary point.
         electronic_energy_ev: Its energy.
-        vibrations: Its modes.
+        frequencies_cm1: Of its modes, imaginary ones negative, shape (n_modes,).
         temperature_k: Temperature.
         symmetry_number: From `chem.symmetry`.
         standard_state: What entropy and free energy refer to.
@@ -115,7 +116,7 @@ def thermochemistry(
         raise InputError(f"the temperature must be positive, got {temperature_k} K")
     if symmetry_number < 1:
         raise InputError(f"the symmetry number must be at least 1, got {symmetry_number}")
-    modes = np.sort(np.asarray(vibrations.frequencies_cm1, dtype=np.float64))
+    modes = np.sort(np.asarray(frequencies_cm1, dtype=np.float64))
     wanted = int(is_saddle)
     imaginary = int((modes < -NOISE_CM1).sum())
     if imaginary != wanted:

@@ -101,7 +101,7 @@ def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
     if settings.report is not None and settings.report.is_dir():
         raise typer.BadParameter(f"{settings.report} is a folder; name a file in it", param_hint="--report")
     use_own_prefect_home()
-    os.environ.update({key: value for key, value in _PREFECT_DEFAULTS.items() if key not in os.environ})
+    set_prefect_defaults()
     signal.signal(signal.SIGINT, _interrupted)
     start_watchdog()
     name = campaign_name(settings)
@@ -118,6 +118,11 @@ def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
     summary = finish(settings, name, quiet=json_lines)
     if json_lines:
         print_json(summary)
+
+
+def set_prefect_defaults() -> None:
+    """Keep Prefect quiet and patient, unless the user has chosen otherwise; before it is imported."""
+    os.environ.update({key: value for key, value in _PREFECT_DEFAULTS.items() if key not in os.environ})
 
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -22,6 +22,7 @@ from cli.saddle import saddle_command
 from cli.thermo import thermo_command
 from cli.train import train_app
 from cli.ts import ts_command
+from cli.verify import verify_command
 
 app = typer.Typer(
     name="cairn",
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command("explore")(explore_command)
 app.command("enumerate")(enumerate_command)
 app.command("ts")(ts_command)
+app.command("verify")(verify_command)
 app.command("saddle")(saddle_command)
 app.command("thermo")(thermo_command)
 app.command("generate")(generate_command)

@@ -106,7 +106,14 @@ def refinement_record(found: Refinement, guess: Geometry) -> dict[str, Any]:
         "hessian_calls": found.hessian_calls,
         "gfn2_gradient_calls": found.cheap_gradient_calls,
         "seconds": found.seconds,
-        "coordinates": None if saddle is None else saddle.coordinates,
+        "attempts": [
+            {
+                "way": str(attempt.way),
+                "gradient_calls": attempt.gradient_calls,
+                "failure": plain_failure(attempt.failure),
+            }
+            for attempt in found.attempts
+        ],
         "level": plain_level(found.level),
         "charge": geometry.charge,
         "multiplicity": geometry.multiplicity,

@@ -255,12 +255,16 @@ def transition_state_values(state: TransitionState, *, backwards: bool) -> Value
         if energy is not None and not math.isfinite(energy):
             raise ValueError(f"a transition state of {state.geometry.formula} has the energy {energy} eV")
     first, second = reversed(energies) if backwards else energies
+    modes = (state.reactant_end_frequencies_cm1, state.product_end_frequencies_cm1)
+    first_modes, second_modes = (plain_json(each) or None for each in (reversed(modes) if backwards else modes))
     return {
         "energy_ev": state.energy_ev,
         "frequencies_cm1": plain_json(state.frequencies_cm1),
         "verdict": state.verdict.status.value,
         "reactant_end_energy_ev": first,
         "product_end_energy_ev": second,
+        "reactant_end_frequencies_cm1": first_modes,
+        "product_end_frequencies_cm1": second_modes,
         "walk": None if state.walk is None else asdict(state.walk),
     }
 

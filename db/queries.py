@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -225,6 +225,23 @@ def transition_state_of(
     return None if number is None else transition_states(session, [number])[0]
 
 
+def transition_states_of(
+    session: Session, reaction_keys: Iterable[str], *, level_key: str
+) -> dict[str, TransitionState]:
+    """The transition states of a level that `reactions` shows, by reaction key; reactions without one are left out.
+
+    Both ends are in the direction of the stored reaction; atoms may be in the order of another, for which it was found.
+    """
+    view = transition_state_ranking
+    statement = (
+        select(ReactionRow.key, view.c.transition_state_id)
+        .join(ReactionRow, ReactionRow.id == view.c.reaction_id)
+        .where(*_shown(view, level_key))
+    )
+    numbers = {number: key for key, number in select_in(session, statement, ReactionRow.key, reaction_keys)}
+    return {numbers[record.id]: record.transition_state for record in transition_states(session, list(numbers))}
+
+
 def transition_states_found_by(session: Session, reaction_key: str) -> list[TransitionStateRecord]:
     """All transition states that searches for this reaction found, whichever reaction they belong to."""
     statement = (
@@ -275,6 +292,8 @@ def transition_states(session: Session, ids: list[int]) -> list[TransitionStateR
                 product_end=geometries.get(row.product_end_geometry_id),
                 reactant_end_energy_ev=row.reactant_end_energy_ev,
                 product_end_energy_ev=row.product_end_energy_ev,
+                reactant_end_frequencies_cm1=tuple(row.reactant_end_frequencies_cm1 or ()),
+                product_end_frequencies_cm1=tuple(row.product_end_frequencies_cm1 or ()),
                 walk=to_walk(row.walk),
             ),
             start=None if attempt is None else attempt.start,

@@ -28,6 +28,7 @@ from db.work import ClaimedCalculation, finish
 
 PREPARED = "prepared"  # outcome of a `prepare` calculation that made end points
 ESTIMATED = "estimated"  # outcome of an `estimate` calculation that gave an energy
+COMPUTED = "computed"  # outcome of an `energy` calculation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,6 +114,7 @@ def record_estimate(
     level: LevelOfTheory,
     gradient_calls: int,
     seconds: float,
+    outcome: str = ESTIMATED,
 ) -> bool:
     """Store a transition state that was not searched for, or why its energy is not known, and close the calculation.
 
@@ -123,6 +125,7 @@ def record_estimate(
         level: Level of its energies.
         gradient_calls: Energy-and-gradient evaluations spent.
         seconds: Wall time spent.
+        outcome: What the calculation ended in, where it gave energies.
 
     Returns:
         Whether anything was written; False where this very lease had stored its result already.
@@ -134,7 +137,7 @@ def record_estimate(
     fresh = finish(
         session,
         claimed,
-        outcome=ESTIMATED if failure is None else Outcome.FAILED.value,
+        outcome=outcome if failure is None else Outcome.FAILED.value,
         gradient_calls=gradient_calls,
         seconds=seconds,
         failure=failure,

@@ -35,6 +35,8 @@ class CalculationKind(StrEnum):
     PREPARE = "prepare"
     ESTIMATE = "estimate"
     SEARCH = "search"
+    VERIFY = "verify"
+    ENERGY = "energy"
 
 
 class Side(StrEnum):
@@ -247,6 +249,8 @@ class TransitionStateRow(Base):
     product_end_geometry_id: Mapped[int | None] = mapped_column(ForeignKey("geometry.id"))
     reactant_end_energy_ev: Mapped[float | None]
     product_end_energy_ev: Mapped[float | None]
+    reactant_end_frequencies_cm1: Mapped[list[Any] | None]  # NULL where not computed, as for every search at one level
+    product_end_frequencies_cm1: Mapped[list[Any] | None]
     walk: Mapped[dict[str, Any] | None]  # the fields of `chem.outcomes.Walk`, for a polished candidate
     created_at: Mapped[Moment]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Engine, Select, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Engine, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from chem.errors import CairnError
@@ -151,11 +151,7 @@ def claim(
         if settings is not None:
             waiting = waiting.where(CalculationRow.settings_hash == settings_hash(settings))
         if campaign is not None:
-            member = select(ReactionMembershipRow.id).where(
-                ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
-                ReactionMembershipRow.reaction_id == CalculationRow.reaction_id,
-            )
-            waiting = waiting.where(member.exists())
+            waiting = waiting.where(_is_member(session, campaign))
         chosen = session.scalars(waiting.order_by(CalculationRow.id).limit(limit).with_for_update(skip_locked=True))
         taken = (
             update(CalculationRow)
@@ -221,22 +217,31 @@ def release(
 
 
 def open_calculations(
-    session: Session, *, kind: CalculationKind, campaign: str, level_key: str, settings: Mapping[str, Any]
+    session: Session, *, kind: CalculationKind, campaign: str | None, level_key: str, settings: Mapping[str, Any]
 ) -> int:
-    """How many calculations of a campaign are pending or running, whoever runs them; arguments as in `claim`."""
+    """How many calculations are pending or running, whoever runs them; arguments as in `claim`."""
     statement = (
         select(func.count())
         .select_from(CalculationRow)
-        .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == CalculationRow.reaction_id)
         .where(
-            ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
             CalculationRow.kind == kind.value,
             CalculationRow.level_key == level_key,
             CalculationRow.settings_hash == settings_hash(settings),
             CalculationRow.state.in_([CalculationState.PENDING.value, CalculationState.RUNNING.value]),
         )
     )
+    if campaign is not None:
+        statement = statement.where(_is_member(session, campaign))
     return session.scalars(statement).one()
+
+
+def _is_member(session: Session, campaign: str) -> ColumnElement[bool]:
+    """Whether the reaction of a calculation belongs to a campaign."""
+    member = select(ReactionMembershipRow.id).where(
+        ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
+        ReactionMembershipRow.reaction_id == CalculationRow.reaction_id,
+    )
+    return member.exists()
 
 
 def running_workers(engine: Engine) -> list[str]:

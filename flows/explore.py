@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
-
 from prefect import flow
 
 from db.tables import CalculationKind
-from tasks.calculations import open_work, run_calculations
+from flows.verify import climb, drain
 from tasks.campaign import expand_frontier, reach_species, start_campaign
+from tasks.rungs import ladder_rungs
 from tasks.settings import ExploreSettings
 from tasks.triage import close_audits, generate_candidates, settle_estimates
-
-WAIT_FOR_OTHERS_S = 2.0
+from tasks.work_queue import exploration_queue
 
 
 @flow(name="explore", log_prints=False)
@@ -38,17 +36,12 @@ def explore(settings: ExploreSettings) -> str:
 def explore_round(settings: ExploreSettings, campaign: str, round_number: int) -> None:
     """One round: every species reached in an earlier round and not yet expanded, with all its reactions."""
     expand_frontier(settings, campaign, round_number)
-    drain(CalculationKind.PREPARE, settings, campaign)
+    drain(exploration_queue(settings, campaign, CalculationKind.PREPARE))
     generate_candidates(settings, campaign, round_number)
-    drain(CalculationKind.ESTIMATE, settings, campaign)
+    drain(exploration_queue(settings, campaign, CalculationKind.ESTIMATE))
     settle_estimates(settings, campaign, round_number)
-    drain(CalculationKind.SEARCH, settings, campaign)
+    drain(exploration_queue(settings, campaign, CalculationKind.SEARCH))
     close_audits(settings, campaign)
     reach_species(settings, campaign, round_number)
-
-
-def drain(kind: CalculationKind, settings: ExploreSettings, campaign: str) -> None:
-    """Work in batches until none of the campaign's calculations of this kind is open, others' included."""
-    while open_work(settings, campaign, kind):
-        if run_calculations(kind, settings, campaign) == 0:
-            time.sleep(WAIT_FOR_OTHERS_S)
+    for rung in ladder_rungs(settings, campaign):
+        climb(rung)

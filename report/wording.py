@@ -41,6 +41,10 @@ CHECK_LABELS: dict[str, str] = {
     CheckName.MODE_MOVES_CHANGING_BONDS: "The mode moves the changing bonds",
     CheckName.IRC_ENDS_MATCH: "The IRC ends match the reaction",
     CheckName.ENERGIES_ORDERED: "The transition state lies above both ends",
+    CheckName.ENDS_ARE_MINIMA: "Both ends are minima",
+    CheckName.ONE_LEVEL: "One level and one electronic state on all three points",
+    CheckName.REACTION_ENERGY_CONSISTENT: "Both barriers differ by the reaction energy",
+    CheckName.NO_SPIN_CONTAMINATION: "A pure spin state, with none below it",
 }
 STATE_OF_STATUS: dict[str, State] = {
     Status.PASSED: State.PASSED,
@@ -62,6 +66,9 @@ STAGE_LABELS: dict[str, str] = {
     Stage.SADDLE: "Saddle search",
     Stage.FREQUENCIES: "Frequencies",
     Stage.IRC: "IRC",
+    Stage.ENERGIES: "Energies",
+    "verify": "Verification at another level",
+    "energy": "Energies of another level",
     Stage.INFRASTRUCTURE: "Infrastructure",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -16,14 +16,18 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from chem.endpoints import EndPointSettings, PreparedReaction
+from chem.generator import EndPoints
 from chem.identity import mapped_smiles
 from chem.search import SearchSettings
-from chem.types import LevelOfTheory
+from chem.types import LevelOfTheory, TSCandidate
+from chem.verification import VerificationSettings
 from db.engine import open_database, reading, writing
 from db.load import load_candidates, load_end_points, load_reactions
-from db.results import record_estimate, record_preparation, record_search
+from db.queries import transition_states_of
+from db.results import COMPUTED, ESTIMATED, record_estimate, record_preparation, record_search
 from db.tables import CalculationKind
 from db.work import (
     ClaimedCalculation,
@@ -35,8 +39,7 @@ from db.work import (
     running_workers,
 )
 from tasks import jobs
-from tasks.plan import calculation_settings
-from tasks.settings import ExploreSettings
+from tasks.work_queue import WorkQueue
 from tasks.workers import Finished, WorkerLimits, WorkerPool
 
 logger = logging.getLogger(__name__)
@@ -45,11 +48,13 @@ LEASE_SECONDS = 120.0
 HEARTBEAT_SECONDS = 30.0
 BATCH = 200  # calculations of one task: the end of a batch idles all workers but one, so batches are not small
 
-Job = jobs.PrepareJob | jobs.EstimateJob | jobs.SearchJob
+Job = jobs.PrepareJob | jobs.EstimateJob | jobs.SearchJob | jobs.VerifyJob | jobs.EnergyJob
 _FUNCTIONS: Mapping[CalculationKind, Any] = {
     CalculationKind.PREPARE: jobs.prepare,
     CalculationKind.SEARCH: jobs.search,
     CalculationKind.ESTIMATE: jobs.estimate,
+    CalculationKind.VERIFY: jobs.verify,
+    CalculationKind.ENERGY: jobs.energies,
 }
 
 
@@ -117,34 +122,34 @@ def _beating(engine: Engine, worker: str) -> Iterator[None]:
         thread.join()
 
 
-def open_work(settings: ExploreSettings, campaign: str, kind: CalculationKind) -> int:
-    """Calculations of one kind in a campaign that are pending or running, whoever runs them."""
-    engine = open_database(settings.database)
+def open_work(queue: WorkQueue) -> int:
+    """Calculations of a queue that are pending or running, whoever runs them."""
+    engine = open_database(queue.database)
     try:
         with reading(engine) as session:
             return open_calculations(
                 session,
-                kind=kind,
-                campaign=campaign,
-                level_key=settings.theory.key,
-                settings=calculation_settings(settings, kind),
+                kind=queue.kind,
+                campaign=queue.campaign,
+                level_key=queue.level.key,
+                settings=queue.settings,
             )
     finally:
         engine.dispose()
 
 
 @task(name="calculate", tags=["qc"], cache_policy=NO_CACHE)
-def run_calculations(kind: CalculationKind, settings: ExploreSettings, campaign: str) -> int:
-    """Work through a batch of the pending calculations of one kind in a campaign; returns how many ended here."""
-    engine = open_database(settings.database)
+def run_calculations(queue: WorkQueue) -> int:
+    """Work through a batch of the pending calculations of a queue; returns how many ended here."""
+    engine = open_database(queue.database)
     worker = worker_name()
-    pool = shared_pool(settings.workers)
+    pool = shared_pool(queue.workers)
     try:
         release_dead_workers(engine)
         with _beating(engine, worker):
-            source = islice(_claimed_jobs(engine, kind, settings, campaign, worker), BATCH)
+            source = islice(_claimed_jobs(engine, queue, worker), BATCH)
             count = 0
-            for finished in pool.run(_FUNCTIONS[kind], source):
+            for finished in pool.run(_FUNCTIONS[queue.kind], source):
                 _store(engine, finished)
                 count += 1
             return count
@@ -153,65 +158,110 @@ def run_calculations(kind: CalculationKind, settings: ExploreSettings, campaign:
         engine.dispose()
 
 
-def _claimed_jobs(
-    engine: Engine, kind: CalculationKind, settings: ExploreSettings, campaign: str, worker: str
-) -> Iterator[Job]:
+def _claimed_jobs(engine: Engine, queue: WorkQueue, worker: str) -> Iterator[Job]:
     """Claim as workers come free, so that nothing waits under a lease while another process idles."""
-    level = settings.theory
     while True:
         claims = claim(
             engine,
-            kind=kind,
+            kind=queue.kind,
             worker=worker,
             limit=1,
             lease_seconds=LEASE_SECONDS,
-            campaign=campaign,
-            level_key=level.key,
-            settings=calculation_settings(settings, kind),
+            campaign=queue.campaign,
+            level_key=queue.level.key,
+            settings=queue.settings,
         )
         if not claims:
             return
-        yield from _make_jobs(engine, claims, level)
+        with reading(engine) as session:
+            made = _MAKERS[queue.kind](session, claims, queue.level)
+        yield from made
 
 
-def _make_jobs(engine: Engine, claims: list[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
-    keys = [claimed.subject_key for claimed in claims]
+def _prepare_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
+    reactions = load_reactions(session, _keys(claims))
+    return [
+        jobs.PrepareJob(
+            claimed=claimed,
+            reaction=reactions[claimed.subject_key],
+            level=level,
+            settings=EndPointSettings(**claimed.settings["end_points"]),
+        )
+        for claimed in claims
+    ]
+
+
+def _estimate_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
+    reactions = load_reactions(session, _keys(claims))
+    candidates, prepared = _starts(session, claims, level)
+    return [
+        jobs.EstimateJob(
+            claimed=claimed,
+            reaction=reactions[claimed.subject_key],
+            ends=prepared[claimed.subject_key][0],
+            candidate=candidates[claimed.subject_key][0],
+            level=level,
+            polish_gradient_calls=claimed.settings["polish_gradient_calls"],
+        )
+        for claimed in claims
+    ]
+
+
+def _search_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
+    reactions = load_reactions(session, _keys(claims))
+    candidates, prepared = _starts(session, claims, level)
+    return [
+        jobs.SearchJob(
+            claimed=claimed,
+            reaction=reactions[claimed.subject_key],
+            ends=tuple(prepared[claimed.subject_key]),
+            candidates=tuple(candidates.get(claimed.subject_key, [])),
+            level=level,
+            settings=SearchSettings(**claimed.settings["search"]),
+        )
+        for claimed in claims
+    ]
+
+
+def _ladder_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
+    """Verifications and single points: from the transition state that is known at another level."""
+    reactions = load_reactions(session, _keys(claims))
+    known = transition_states_of(session, _keys(claims), level_key=claims[0].settings["from_level"])
     made: list[Job] = []
-    with reading(engine) as session:
-        reactions = load_reactions(session, keys)
-        values = claims[0].settings
-        made_with = {key: value for key, value in values.items() if key not in {"search", "polish_gradient_calls"}}
-        candidates = load_candidates(session, keys, made_with)
-        prepared = load_end_points(session, keys, level.key, {"end_points": values["end_points"]})
-        for claimed in claims:
-            reaction = reactions[claimed.subject_key]
-            end_points = EndPointSettings(**values["end_points"])
-            if claimed.kind is CalculationKind.PREPARE:
-                made.append(jobs.PrepareJob(claimed=claimed, reaction=reaction, level=level, settings=end_points))
-                continue
-            if claimed.kind is CalculationKind.ESTIMATE:
-                made.append(
-                    jobs.EstimateJob(
-                        claimed=claimed,
-                        reaction=reaction,
-                        ends=prepared[reaction.key][0],
-                        candidate=candidates[reaction.key][0],
-                        level=level,
-                        polish_gradient_calls=values["polish_gradient_calls"],
-                    )
-                )
-                continue
+    for claimed in claims:
+        reaction, record = reactions[claimed.subject_key], known[claimed.subject_key]
+        if claimed.kind is CalculationKind.VERIFY:
+            settings = VerificationSettings(**claimed.settings["verification"])
             made.append(
-                jobs.SearchJob(
-                    claimed=claimed,
-                    reaction=reaction,
-                    ends=tuple(prepared[reaction.key]),
-                    candidates=tuple(candidates.get(reaction.key, [])),
-                    level=level,
-                    settings=SearchSettings(**values["search"]),
-                )
+                jobs.VerifyJob(claimed=claimed, reaction=reaction, known=record, level=level, settings=settings)
             )
+        else:
+            made.append(jobs.EnergyJob(claimed=claimed, reaction=reaction, known=record, level=level))
     return made
+
+
+def _keys(claims: Sequence[ClaimedCalculation]) -> list[str]:
+    return [claimed.subject_key for claimed in claims]
+
+
+def _starts(
+    session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory
+) -> tuple[dict[str, list[TSCandidate]], dict[str, list[EndPoints]]]:
+    """Candidates and end points by reaction key, as the settings of the claims say they were made."""
+    values = claims[0].settings
+    made_with = {key: value for key, value in values.items() if key not in {"search", "polish_gradient_calls"}}
+    candidates = load_candidates(session, _keys(claims), made_with)
+    prepared = load_end_points(session, _keys(claims), level.key, {"end_points": values["end_points"]})
+    return candidates, prepared
+
+
+_MAKERS: Mapping[CalculationKind, Callable[[Session, Sequence[ClaimedCalculation], LevelOfTheory], list[Job]]] = {
+    CalculationKind.PREPARE: _prepare_jobs,
+    CalculationKind.ESTIMATE: _estimate_jobs,
+    CalculationKind.SEARCH: _search_jobs,
+    CalculationKind.VERIFY: _ladder_jobs,
+    CalculationKind.ENERGY: _ladder_jobs,
+}
 
 
 def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
@@ -231,6 +281,7 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
                     level=level,
                     gradient_calls=value.gradient_calls,
                     seconds=value.seconds,
+                    outcome=COMPUTED if claimed.kind is CalculationKind.ENERGY else ESTIMATED,
                 )
             elif isinstance(value, jobs.SearchReport):
                 labels = {reaction.key: mapped_smiles(reaction) for reaction in value.found.values()}

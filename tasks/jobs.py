@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from chem.endpoints import EndPointSettings, PreparedReaction, prepare_end_points
 from chem.errors import CalculationError
 from chem.estimate import estimate_transition_state
-from chem.filing import reactions_found
+from chem.filing import in_order_of, reactions_found
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
 from chem.minimum import Minimum, find_minimum
-from chem.outcomes import Failure, SearchResult, Stage, TransitionState
+from chem.outcomes import Attempt, Failure, Outcome, SearchResult, Stage, TransitionState
 from chem.potential import GradientCounter
 from chem.refine import Refinement, RefineSettings, refine
 from chem.search import SearchSettings, search_transition_state
@@ -20,6 +20,7 @@ from chem.search_starts import search_starts
 from chem.symmetry import symmetry_number
 from chem.thermochemistry import StandardState, Thermochemistry, thermochemistry
 from chem.types import Geometry, LevelOfTheory, Reaction, TSCandidate
+from chem.verification import VerificationSettings, verify_transition_state, with_energies
 from db.work import ClaimedCalculation
 
 
@@ -74,6 +75,27 @@ class EstimateReport:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VerifyJob:
+    """Prove a known transition state at another level."""
+
+    claimed: ClaimedCalculation
+    reaction: Reaction
+    known: TransitionState
+    level: LevelOfTheory
+    settings: VerificationSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EnergyJob:
+    """Take energies of another level at the three points of a known transition state."""
+
+    claimed: ClaimedCalculation
+    reaction: Reaction
+    known: TransitionState
+    level: LevelOfTheory
+
+
 def prepare(job: PrepareJob) -> PreparedReaction:
     """Both sides of a reaction in 3D."""
     return prepare_end_points(job.reaction, job.level, job.settings)
@@ -85,6 +107,36 @@ def search(job: SearchJob) -> SearchReport:
     result = search_transition_state(job.ends[0], starts, job.level, job.settings)
     result, found = reactions_found(result, job.reaction)
     return SearchReport(result=result, found=found)
+
+
+def verify(job: VerifyJob) -> SearchReport:
+    """The known transition state at the job's level, in the atom order of its reaction."""
+    started = time.monotonic()
+    try:
+        known = in_order_of(job.known, job.reaction)
+    except CalculationError as error:
+        attempt = Attempt(
+            start=job.known.level.name,
+            gradient_calls=0,
+            seconds=time.monotonic() - started,
+            outcome=Outcome.FAILED,
+            failure=Failure(stage=Stage.PREPARE, kind=error.kind, message=str(error)),
+        )
+        return SearchReport(result=SearchResult(level=job.level, attempts=(attempt,)), found={})
+    result, found = reactions_found(verify_transition_state(known, job.level, job.settings), job.reaction)
+    return SearchReport(result=result, found=found)
+
+
+def energies(job: EnergyJob) -> EstimateReport:
+    """The known transition state with energies of the job's level; what failed is a value."""
+    started = time.monotonic()
+    counter = GradientCounter()
+    result: TransitionState | Failure
+    try:
+        result = with_energies(in_order_of(job.known, job.reaction), job.level, counter)
+    except CalculationError as error:
+        result = Failure(stage=Stage.ENERGIES, kind=error.kind, message=str(error))
+    return EstimateReport(result=result, gradient_calls=counter.calls, seconds=time.monotonic() - started)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -186,7 +238,7 @@ def _thermochemistry_of(found: Minimum, temperature_k: float, symmetry: int, job
     return thermochemistry(
         found.geometry,
         found.energy_ev,
-        found.vibrations,
+        found.vibrations.frequencies_cm1,
         temperature_k,
         symmetry_number=symmetry,
         standard_state=job.standard_state,

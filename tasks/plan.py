@@ -8,6 +8,7 @@ from typing import Any
 from chem.enumeration import check_elements
 from chem.errors import SmilesError
 from chem.identity import split_species
+from chem.levels import read_levels, resolve_level
 from chem.smiles import parse_smiles
 from chem.types import Species
 from db.convert import settings_hash
@@ -39,13 +40,16 @@ def check_settings(settings: ExploreSettings) -> None:
     """
     for species in seed_species(settings):
         check_elements(species.graph)
-    _ = settings.theory  # a level that cannot run here is refused before anything is stored
+    for name in (settings.level, settings.ladder.refine, settings.ladder.energies):
+        if name is not None:  # a level that cannot run here is refused before anything is stored
+            resolve_level(name, entries=read_levels(settings.levels))
     check_generator(settings)
 
 
 def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
     """What decides which network a campaign finds, as JSON values; how far and how fast it goes is left out."""
     left_out = {"seeds", "depth", "database", "report", "workers", "level", "checkpoint", "confidence"}
+    left_out |= {"ladder", "verification"}  # what is done with the network once it is there
     values = settings.model_dump(mode="json", exclude=left_out)
     del values["sampling"]["device"]
     return {

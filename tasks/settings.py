@@ -29,6 +29,7 @@ from chem.polish import GRADIENT_CALLS
 from chem.search import SearchSettings
 from chem.triage import Policy, QuantileRule, RiskRule, Rule
 from chem.types import LevelOfTheory
+from chem.verification import VerificationSettings
 from tasks.workers import WorkerLimits
 
 PREFIX = "CAIRN_"
@@ -84,6 +85,26 @@ class SamplingSettings:
             raise ConfigurationError(f"start_noise_angstrom must not be negative, got {self.start_noise_angstrom}")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LadderSettings:
+    """Levels of theory above the one that explores.
+
+    Attributes:
+        refine: Level at which proved transition states are refined and proved again; None for none.
+        energies: Level of energies at the points that were proved last; None for none.
+        highest_barrier_kcal_mol: Only reactions up to this forward barrier climb; None for all.
+    """
+
+    refine: str | None = None
+    energies: str | None = None
+    highest_barrier_kcal_mol: float | None = None
+
+    def __post_init__(self) -> None:
+        """The limit is positive."""
+        if self.highest_barrier_kcal_mol is not None and not self.highest_barrier_kcal_mol > 0:
+            raise ConfigurationError(f"highest_barrier_kcal_mol must be positive, got {self.highest_barrier_kcal_mol}")
+
+
 class ExploreSettings(BaseSettings):
     """Everything that decides what an exploration does; see configs/explore.yaml for each key."""
 
@@ -112,6 +133,8 @@ class ExploreSettings(BaseSettings):
     search: SearchSettings = SearchSettings(budget_gradient_calls=1500)
     sampling: SamplingSettings = SamplingSettings()
     triage: TriageSettings = TriageSettings()
+    ladder: LadderSettings = LadderSettings()
+    verification: VerificationSettings = VerificationSettings()
     workers: WorkerLimits = WorkerLimits()
 
     @property

@@ -19,21 +19,24 @@ from typer.main import get_command
 import db.tables  # noqa: F401  (fills the metadata)
 from chem.bond_changes import NEUTRAL_VALENCES
 from chem.outcomes import Attempt, CheckName, Failure, Outcome, SearchResult, Stage, Status
-from chem.refine import Refinement
+from chem.refine import RefineAttempt, Refinement, Way
 from chem.search import SearchSettings
 from chem.search_checks import MODE_SHARE_THRESHOLD, ORDER_TOLERANCE_EV
 from chem.types import Geometry, LevelOfTheory, hill_formula
+from chem.verification_checks import BROKEN_SYMMETRY_EV, CONSISTENT_EV, SAME_STATE_EV, SPIN_CONTAMINATION
 from cli.finish import summary_record
 from cli.main import app, run
 from cli.query import reaction_record, species_record
 from cli.saddle import refinement_record
 from cli.thermo import thermo_record
 from cli.ts import search_record
+from cli.verify import verified_record
 from db.base import Base
 from db.engine import open_database, reading
 from db.queries import ReactionRecord, SpeciesRecord
 from report.content import ReportContent
 from tasks.jobs import ThermoReport
+from tasks.rungs import make_rung
 from tasks.settings import ExploreSettings
 from tasks.workers import WorkerLimits
 
@@ -164,17 +167,19 @@ def test_the_json_fields_of_ts_are_those_in_the_readme():
 def test_the_json_fields_of_saddle_are_those_in_the_readme():
     guess = Geometry(numbers=[1, 1], positions=[[0, 0, 0], [0, 0, 0.74]])
     failure = Failure(stage=Stage.SADDLE, kind="budget", message="spent")
+    way = Way(hessian="none", coordinates="internal")
     nothing = Refinement(
         level=LevelOfTheory(name="gfn2", method="GFN2-xTB"),
-        saddle=None,
-        vibrations=None,
-        failure=failure,
+        attempts=(RefineAttempt(way=way, saddle=None, vibrations=None, failure=failure, gradient_calls=1),),
         gradient_calls=1,
         hessian_calls=0,
         cheap_gradient_calls=0,
         seconds=0.1,
     )
-    assert sorted(json_fields("saddle")) == sorted(refinement_record(nothing, guess))
+    record = refinement_record(nothing, guess)
+    assert sorted(json_fields("saddle")) == sorted(record)
+    row = next(line for line in README.split("`saddle --json`")[1].splitlines() if line.startswith("| `attempts`"))
+    assert set(record["attempts"][0]) <= set(re.findall(r"`(\w+)`", row))
 
 
 def test_the_json_fields_of_thermo_are_those_in_the_readme():
@@ -193,8 +198,8 @@ def test_the_json_fields_of_thermo_are_those_in_the_readme():
     assert sorted(json_fields("thermo")) == sorted(thermo_record(nothing, 0, 1))
 
 
-def test_the_json_fields_of_query_are_those_in_the_readme():
-    reaction = ReactionRecord(
+def unknown_reaction():
+    return ReactionRecord(
         key="rx-1",
         reactants=("C",),
         products=("C",),
@@ -211,7 +216,23 @@ def test_the_json_fields_of_query_are_those_in_the_readme():
         gradient_calls=0,
         seconds=0.0,
     )
-    assert sorted(json_fields("query reactions")) == sorted(reaction_record(reaction))
+
+
+def test_the_json_fields_of_verify_are_those_in_the_readme():
+    rung = make_rung(
+        database="sqlite:///x.db",
+        level=LevelOfTheory(name="hf/3-21g", method="hf", basis="3-21g"),
+        from_level_key="GFN2-xTB",
+        verification=None,
+        workers=WorkerLimits(),
+    )
+    reaction = unknown_reaction()
+    added = set(verified_record(reaction, reaction, None, rung)) - set(reaction_record(reaction))
+    assert set(json_fields("verify")) == {"key", *added}
+
+
+def test_the_json_fields_of_query_are_those_in_the_readme():
+    assert sorted(json_fields("query reactions")) == sorted(reaction_record(unknown_reaction()))
     species = SpeciesRecord(
         key="CH4-1", smiles="C", formula="CH4", charge=0, multiplicity=1, energy_ev=None, level=None, n_reactions=0
     )
@@ -289,6 +310,10 @@ def test_the_thresholds_in_the_readme_are_those_of_the_checks():
     assert f"−{SearchSettings().imaginary_threshold_cm1:g} cm⁻¹" in rows[CheckName.ONE_IMAGINARY_MODE]  # noqa: RUF001
     assert f"at least {MODE_SHARE_THRESHOLD:g} of" in rows[CheckName.MODE_MOVES_CHANGING_BONDS]
     assert f"more than {ORDER_TOLERANCE_EV:.4f} eV above" in rows[CheckName.ENERGIES_ORDERED]
+    assert f"within {SAME_STATE_EV:g} eV" in rows[CheckName.ONE_LEVEL]
+    assert f"to {CONSISTENT_EV:g} eV" in rows[CheckName.REACTION_ENERGY_CONSISTENT]
+    for number in (f"{SPIN_CONTAMINATION:g} above", f"over {BROKEN_SYMMETRY_EV:g} eV below"):
+        assert number in rows[CheckName.NO_SPIN_CONTAMINATION]
     assert f"killed after {WorkerLimits().job_timeout_s:g} s" in README
 
 

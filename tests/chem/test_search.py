@@ -12,7 +12,7 @@ from chem.errors import CalculationError, ConfigurationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
 from chem.levels import resolve_level
-from chem.outcomes import CheckName, Outcome, Stage, Status
+from chem.outcomes import SEARCH_CHECKS, CheckName, Outcome, Stage, Status
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter, attach
 from chem.search import SearchSettings, search_transition_state, starts
@@ -41,7 +41,7 @@ def test_hcn_becomes_hnc_over_a_proved_transition_state(found):
     state = found.best.transition_state
     assert found.outcome is Outcome.INTENDED
     assert state.verdict.status is Status.PASSED
-    assert {check.name for check in state.verdict.checks} == set(CheckName)
+    assert {check.name for check in state.verdict.checks} == set(SEARCH_CHECKS)
     assert len(state.frequencies_cm1) == 3
     assert len(state.imaginary_frequencies_cm1) == 1
     assert perceive_graph(state.reactant_end).bonds == perceive_graph(HCN).bonds
@@ -84,7 +84,7 @@ def test_a_path_that_fails_is_never_passed(monkeypatch):
     def fail(*_):
         raise CalculationError("scf", "the path broke")
 
-    monkeypatch.setattr("chem.search.follow_irc", fail)
+    monkeypatch.setattr("chem.judgement.follow_irc", fail)
     result = search(use_neb=False, polish_steps=0)
     state = result.best.transition_state
     assert (result.best.failure.stage, result.best.failure.kind) == (Stage.IRC, "scf")
@@ -109,7 +109,7 @@ def test_a_bug_is_not_taken_for_chemistry(monkeypatch):
     def bug(*_):
         raise TypeError("a bug")
 
-    monkeypatch.setattr("chem.search.follow_irc", bug)
+    monkeypatch.setattr("chem.judgement.follow_irc", bug)
     with pytest.raises(TypeError, match="a bug"):
         search()
 

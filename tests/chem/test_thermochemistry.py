@@ -8,7 +8,6 @@ from ase import units
 from ase.build import molecule
 
 from chem.errors import InputError
-from chem.frequencies import Vibrations
 from chem.thermochemistry import STANDARD_STATES, thermochemistry
 from chem.types import Geometry
 
@@ -18,14 +17,8 @@ KCAL_PER_EV = units.mol / units.kcal
 def gas(name, frequencies, temperature_k=298.15, *, multiplicity=1, **options):
     atoms = molecule(name)
     geometry = Geometry(numbers=atoms.numbers, positions=atoms.positions, multiplicity=multiplicity)
-    size = 3 * geometry.n_atoms
-    vibrations = Vibrations(
-        frequencies_cm1=np.array(frequencies, dtype=float),
-        modes=np.zeros((len(frequencies), geometry.n_atoms, 3)),
-        hessian=np.zeros((size, size)),
-    )
     given = {"symmetry_number": 1, "standard_state": STANDARD_STATES["1 bar"]} | options
-    return thermochemistry(geometry, 0.0, vibrations, temperature_k, **given)
+    return thermochemistry(geometry, 0.0, frequencies, temperature_k, **given)
 
 
 def cal_per_mol_k(entropy_ev_per_k):

@@ -25,6 +25,7 @@ from tasks.generators import LearnedGenerator
 from tasks.jobs import EstimateJob
 from tasks.settings import load_settings
 from tasks.triage import close_audits, generate_candidates, settle_estimates
+from tasks.work_queue import exploration_queue
 from tasks.workers import Finished
 
 SCORES = np.linspace(0.0, 10.0, 101)  # 86 % of them lie below 8.7
@@ -98,8 +99,9 @@ class Campaign:
         return reach_species.fn(self.settings, self.name, 1)
 
     def drain(self, kind):
-        while open_work(self.settings, self.name, kind):
-            run_calculations.fn(kind, self.settings, self.name)
+        queue = exploration_queue(self.settings, self.name, kind)
+        while open_work(queue):
+            run_calculations.fn(queue)
 
     def read(self, question):
         engine = open_database(self.settings.database)

@@ -1,0 +1,201 @@
+"""`cairn verify`: prove known transition states at another level of theory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from chem.outcomes import TransitionState
+    from db.queries import ReactionRecord
+    from tasks.rungs import Rung
+
+DEFAULT_DATABASE = "sqlite:///runs/cairn.db"
+
+
+def verify_command(
+    reaction_keys: Annotated[
+        list[str] | None, typer.Argument(metavar="[REACTION_KEY]...", help="Reactions, as `cairn query` names them.")
+    ] = None,
+    level: Annotated[
+        str, typer.Option(help="Level of theory to prove them at: a name that `cairn levels` lists, or method/basis.")
+    ] = ...,  # type: ignore[assignment]
+    campaign: Annotated[str | None, typer.Option(help="All reactions of this campaign that qualify.")] = None,
+    from_level: Annotated[str, typer.Option("--from", help="Level at which the transition states are known.")] = "gfn2",
+    energies: Annotated[
+        bool, typer.Option("--energies", help="Energies alone, at the points that are known; nothing is searched.")
+    ] = False,
+    verdict: Annotated[
+        list[str] | None, typer.Option(help="Start from these verdicts; default: passed. May be repeated.")
+    ] = None,
+    max_barrier: Annotated[
+        float | None, typer.Option("--max-barrier", metavar="KCAL", help="Only up to this known barrier, kcal/mol.")
+    ] = None,
+    frequencies: Annotated[
+        bool, typer.Option(help="Prove the ends by their vibrations too, which gives zero-point and free energies.")
+    ] = True,
+    budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most on one reaction.")] = 1000,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes, one thread each.")] = None,
+    levels: Annotated[Path | None, typer.Option(help="YAML file with further levels of theory.")] = None,
+    database: Annotated[
+        str, typer.Option("--db", envvar="CAIRN_DATABASE", help="Database URL, sqlite:///FILE or postgresql://...")
+    ] = DEFAULT_DATABASE,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a reaction on standard output.")] = False,
+) -> None:
+    """Prove transition states of the database at another level of theory, and store what comes out.
+
+    Each saddle point is searched from the known one with a cheap Hessian to begin with, its path is followed to both
+    ends, and every check is run again. Finished work is not repeated. With --energies only the energies of the three
+    known points are computed.
+
+    Examples:
+
+        cairn verify --campaign explore-0123456789ab --level b3lyp-svp
+
+        cairn verify rx-1dde0b3e30f85662ab45 --level wb97x-631gs --energies --json
+    """
+    from chem.errors import ConfigurationError  # noqa: PLC0415
+    from chem.levels import read_levels, resolve_level  # noqa: PLC0415
+    from chem.outcomes import Status  # noqa: PLC0415
+    from chem.verification import VerificationSettings  # noqa: PLC0415
+    from tasks.rungs import make_rung  # noqa: PLC0415
+    from tasks.workers import WorkerLimits  # noqa: PLC0415
+
+    if not reaction_keys and campaign is None:
+        raise ConfigurationError("name reactions by their keys, or a campaign with --campaign")
+    wrong = sorted(set(verdict or ()) - {each.value for each in Status})
+    if wrong:
+        raise ConfigurationError(f"unknown verdict {', '.join(wrong)}; known are {', '.join(Status)}")
+    entries = read_levels(levels)
+    settings = VerificationSettings(budget_gradient_calls=budget, end_frequencies=frequencies)
+    rung = make_rung(
+        database=database,
+        level=resolve_level(level, entries=entries),
+        from_level_key=resolve_level(from_level, entries=entries).key,
+        verification=None if energies else settings,
+        workers=WorkerLimits() if workers is None else WorkerLimits(n_workers=workers),
+        campaign=campaign,
+        verdicts=[Status(each) for each in verdict or ("passed",)],
+        reaction_keys=reaction_keys or None,
+        highest_barrier_kcal_mol=max_barrier,
+    )
+    _check_reactions(rung)
+    _climb(rung)
+    records = _records(rung)
+    if json_lines:
+        for record in records:
+            print_json(record)
+        return
+    _print(rung, records)
+
+
+def _check_reactions(rung: Rung) -> None:
+    """Bad input shows before anything starts: a missing database, an unknown campaign or key."""
+    from chem.errors import ConfigurationError  # noqa: PLC0415
+    from db.engine import open_database, reading  # noqa: PLC0415
+    from db.queries import ReactionFilter, reactions  # noqa: PLC0415
+
+    engine = open_database(rung.queue.database, create=False)
+    try:
+        with reading(engine) as session:
+            wanted = ReactionFilter(campaign=rung.queue.campaign, reaction_keys=rung.reaction_keys)
+            known = {record.key for record in reactions(session, filters=wanted)}
+    finally:
+        engine.dispose()
+    if missing := sorted((rung.reaction_keys or set()) - known):
+        raise ConfigurationError(
+            f"the database has no reaction {', '.join(missing)}; `cairn query reactions` lists them"
+        )
+
+
+def _climb(rung: Rung) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from cli.explore import set_prefect_defaults  # noqa: PLC0415
+    from cli.prefect_home import use_own_prefect_home  # noqa: PLC0415
+    from cli.watchdog import start_watchdog  # noqa: PLC0415
+
+    use_own_prefect_home()
+    set_prefect_defaults()
+    start_watchdog()
+    with Console(stderr=True).status(f"{rung.queue.kind.value} at {rung.queue.level.key}"):
+        from flows.verify import verify  # noqa: PLC0415  (two seconds of Prefect)
+        from tasks.calculations import close_shared_pool  # noqa: PLC0415
+
+        try:
+            verify(rung)
+        finally:
+            close_shared_pool()
+
+
+def _records(rung: Rung) -> list[dict[str, Any]]:
+    """What is known of the reactions at the new level, each beside its barrier at the level below."""
+    from db.engine import open_database, reading  # noqa: PLC0415
+    from db.queries import ReactionFilter, reactions, transition_states_of  # noqa: PLC0415
+    from tasks.rungs import key_of_results, starting_points  # noqa: PLC0415
+
+    engine = open_database(rung.queue.database, create=False)
+    try:
+        with reading(engine) as session:
+            below = reactions(session, filters=starting_points(rung))
+            keys = frozenset(each.key for each in below)
+            level_key = key_of_results(rung)
+            above = {
+                each.key: each
+                for each in reactions(session, filters=ReactionFilter(reaction_keys=keys, level_key=level_key))
+            }
+            states = transition_states_of(session, keys, level_key=level_key)
+    finally:
+        engine.dispose()
+    return [verified_record(each, above[each.key], states.get(each.key), rung) for each in below]
+
+
+def verified_record(
+    below: ReactionRecord, above: ReactionRecord, state: TransitionState | None, rung: Rung
+) -> dict[str, Any]:
+    """One reaction as plain JSON values, units in the names; `heights` are above the ends of the path."""
+    from chem.heights import REFERENCE_TEMPERATURE_K, gibbs_heights, zero_point_heights  # noqa: PLC0415
+    from chem.units import kcal_mol  # noqa: PLC0415
+    from cli.query import reaction_record  # noqa: PLC0415
+
+    record = reaction_record(above)
+    zero = None if state is None else zero_point_heights(state)
+    gibbs = None if state is None else gibbs_heights(state, REFERENCE_TEMPERATURE_K)
+    return {
+        **record,
+        "from_level": rung.from_level_key,
+        "from_barrier_forward_kcal_mol": below.barrier_forward_kcal_mol,
+        "from_verdict": None if below.verdict is None else below.verdict.value,
+        "e0_forward_kcal_mol": None if zero is None else kcal_mol(zero.forward_ev),
+        "e0_reverse_kcal_mol": None if zero is None else kcal_mol(zero.reverse_ev),
+        "gibbs_298_forward_kcal_mol": None if gibbs is None else kcal_mol(gibbs.forward_ev),
+        "gibbs_298_reverse_kcal_mol": None if gibbs is None else kcal_mol(gibbs.reverse_ev),
+    }
+
+
+def _print(rung: Rung, records: list[dict[str, Any]]) -> None:
+    print_table(
+        f"{len(records)} reactions at {rung.queue.level.key}",
+        ("reaction", "forward\nkcal/mol", "with ZPE\nkcal/mol", "verdict", "outcome", "before\nkcal/mol", "key"),
+        [
+            (
+                f"{' + '.join(each['reactants'])} -> {' + '.join(each['products'])}",
+                _number(each["barrier_forward_kcal_mol"]),
+                _number(each["e0_forward_kcal_mol"]),
+                each["verdict"],
+                each["outcome"] if each["failure"] is None else f"{each['outcome']}: {each['failure']['kind']}",
+                f"{_number(each['from_barrier_forward_kcal_mol'])} ({each['from_verdict']})",
+                each["key"],
+            )
+            for each in records
+        ],
+        right=("forward\nkcal/mol", "with ZPE\nkcal/mol"),
+    )
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1f}"

@@ -1,0 +1,34 @@
+"""Higher rungs of the ladder of levels: known transition states refined and proved, or given better energies."""
+
+from __future__ import annotations
+
+import time
+
+from prefect import flow
+
+from tasks.calculations import open_work, run_calculations
+from tasks.ladder import queue_rung
+from tasks.rungs import Rung
+from tasks.work_queue import WorkQueue
+
+WAIT_FOR_OTHERS_S = 2.0
+
+
+@flow(name="verify", log_prints=False)
+def verify(rung: Rung) -> int:
+    """Climb one rung; returns how many reactions were newly queued."""
+    return climb(rung)
+
+
+def climb(rung: Rung) -> int:
+    """Queue the reactions of a rung and work through them; returns how many are new."""
+    new = queue_rung(rung)
+    drain(rung.queue)
+    return new
+
+
+def drain(queue: WorkQueue) -> None:
+    """Work in batches until nothing of a queue is open, what others run included."""
+    while open_work(queue):
+        if run_calculations(queue) == 0:
+            time.sleep(WAIT_FOR_OTHERS_S)

@@ -1,0 +1,136 @@
+"""The ladder of levels: which known transition states are proved, or given energies, at which other level.
+
+No Prefect here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from chem.errors import ConfigurationError
+from chem.levels import read_levels, resolve_level
+from chem.outcomes import Status
+from chem.types import LevelOfTheory
+from chem.verification import VerificationSettings, composite_level
+from db.queries import ReactionFilter
+from db.tables import CalculationKind
+from tasks.settings import ExploreSettings
+from tasks.work_queue import WorkQueue
+from tasks.workers import WorkerLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One step up: from the transition states of one level to another level.
+
+    Attributes:
+        queue: Its calculations.
+        from_level_key: Level whose transition states it starts from.
+        verdicts: Verdicts that those may have.
+        reaction_keys: Only these reactions; None for all.
+        highest_barrier_kcal_mol: Only up to this forward barrier at the level below.
+    """
+
+    queue: WorkQueue
+    from_level_key: str
+    verdicts: frozenset[Status] = frozenset({Status.PASSED})
+    reaction_keys: frozenset[str] | None = None
+    highest_barrier_kcal_mol: float | None = None
+
+
+def starting_points(rung: Rung) -> ReactionFilter:
+    """Which reactions of the level below a rung is for."""
+    return ReactionFilter(
+        campaign=rung.queue.campaign,
+        reaction_keys=rung.reaction_keys,
+        level_key=rung.from_level_key,
+        verdicts=rung.verdicts,
+        highest_barrier_kcal_mol=rung.highest_barrier_kcal_mol,
+    )
+
+
+def make_rung(
+    *,
+    database: str,
+    level: LevelOfTheory,
+    from_level_key: str,
+    verification: VerificationSettings | None,
+    workers: WorkerLimits,
+    campaign: str | None = None,
+    verdicts: Iterable[Status] = (Status.PASSED,),
+    reaction_keys: Iterable[str] | None = None,
+    highest_barrier_kcal_mol: float | None = None,
+) -> Rung:
+    """A rung.
+
+    Args:
+        database: Database URL.
+        level: Level of theory to climb to.
+        from_level_key: Level to start from.
+        verification: How transition states are proved; None takes energies alone.
+        workers: Limits of the worker processes.
+        campaign: Only reactions of this campaign.
+        verdicts: Verdicts at the level below.
+        reaction_keys: Only these reactions.
+        highest_barrier_kcal_mol: Only up to this forward barrier at the level below.
+
+    Raises:
+        ConfigurationError: The level is the one to start from.
+    """
+    if level.key == from_level_key:
+        raise ConfigurationError(
+            f"level {level.name} is the one that the transition states are known at; give a higher one"
+        )
+    kind = CalculationKind.ENERGY if verification is None else CalculationKind.VERIFY
+    settings = {} if verification is None else {"verification": asdict(verification)}
+    queue = WorkQueue(
+        database=database,
+        kind=kind,
+        level=level,
+        settings={**settings, "from_level": from_level_key},
+        campaign=campaign,
+        workers=workers,
+    )
+    return Rung(
+        queue=queue,
+        from_level_key=from_level_key,
+        verdicts=frozenset(verdicts),
+        reaction_keys=None if reaction_keys is None else frozenset(reaction_keys),
+        highest_barrier_kcal_mol=highest_barrier_kcal_mol,
+    )
+
+
+def key_of_results(rung: Rung) -> str:
+    """Key of the level at which a rung stores its transition states."""
+    if rung.queue.kind is CalculationKind.VERIFY:
+        return rung.queue.level.key
+    return composite_level(rung.queue.level, rung.from_level_key).key
+
+
+def ladder_rungs(settings: ExploreSettings, campaign: str) -> list[Rung]:
+    """The rungs above the level that a campaign explores at, in the order in which they are climbed.
+
+    Raises:
+        ConfigurationError: A level is unknown or cannot run here.
+    """
+    ladder, entries = settings.ladder, read_levels(settings.levels)
+    rungs: list[Rung] = []
+    below = settings.theory.key
+    for name, verification in ((ladder.refine, settings.verification), (ladder.energies, None)):
+        if name is None:
+            continue
+        level = resolve_level(name, entries=entries)
+        rungs.append(
+            make_rung(
+                database=settings.database,
+                level=level,
+                from_level_key=below,
+                verification=verification,
+                workers=settings.workers,
+                campaign=campaign,
+                highest_barrier_kcal_mol=ladder.highest_barrier_kcal_mol,
+            )
+        )
+        below = level.key
+    return rungs

@@ -1,0 +1,46 @@
+"""A queue of calculations: what kind, where, for which campaign, at which level, with which settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chem.types import LevelOfTheory
+from db.tables import CalculationKind
+from tasks.plan import calculation_settings
+from tasks.settings import ExploreSettings
+from tasks.workers import WorkerLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkQueue:
+    """The calculations of one kind that differ only in the reaction they are for.
+
+    Attributes:
+        database: Database URL.
+        kind: What they do.
+        level: Level of theory that they run at.
+        settings: What else decides their results, as JSON values.
+        campaign: Only reactions of this campaign; None for all that are queued.
+        workers: Limits of the worker processes.
+    """
+
+    database: str
+    kind: CalculationKind
+    level: LevelOfTheory
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    campaign: str | None = None
+    workers: WorkerLimits = field(default_factory=WorkerLimits)
+
+
+def exploration_queue(settings: ExploreSettings, campaign: str, kind: CalculationKind) -> WorkQueue:
+    """The calculations of one kind that an exploration queues."""
+    return WorkQueue(
+        database=settings.database,
+        kind=kind,
+        level=settings.theory,
+        settings=calculation_settings(settings, kind),
+        campaign=campaign,
+        workers=settings.workers,
+    )

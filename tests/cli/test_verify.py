@@ -1,0 +1,37 @@
+"""`cairn verify` meets bad input before it starts anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.main import run
+from db.engine import open_database
+
+
+@pytest.fixture
+def database(tmp_path):
+    url = f"sqlite:///{tmp_path / 'network.db'}"
+    open_database(url).dispose()
+    return url
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name reactions by their keys, or a campaign"),
+        (["--campaign", "nothing"], "nothing"),
+        (["rx-0123"], "the database has no reaction rx-0123"),
+        (["rx-0123", "--verdict", "good"], "unknown verdict good"),
+        (["rx-0123", "--from", "gfn9"], "unknown level of theory 'gfn9'"),
+        (["rx-0123", "--from", "hf/3-21g"], "give a higher one"),
+    ],
+)
+def test_bad_input_names_itself_and_the_remedy(database, arguments, message, capsys):
+    assert run(["verify", *arguments, "--level", "hf/3-21g", "--db", database]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_database_is_named(tmp_path, capsys):
+    url = f"sqlite:///{tmp_path / 'none.db'}"
+    assert run(["verify", "rx-0123", "--level", "hf/3-21g", "--db", url]) == 2
+    assert "none.db" in capsys.readouterr().err

@@ -1,0 +1,146 @@
+"""The rungs above the level that explores: proved again, or given better energies, and nothing twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from chem.errors import ConfigurationError
+from chem.heights import zero_point_heights
+from chem.levels import resolve_level
+from chem.outcomes import CheckName, Status
+from chem.verification import VerificationSettings
+from db.engine import open_database, reading
+from db.queries import ReactionFilter, reactions, transition_states_of
+from db.tables import CalculationKind, CalculationRow
+from tasks import calculations
+from tasks.calculations import open_work, run_calculations
+from tasks.campaign import expand_frontier, start_campaign
+from tasks.ladder import queue_rung
+from tasks.rungs import key_of_results, ladder_rungs, make_rung
+from tasks.settings import load_settings
+from tasks.triage import generate_candidates
+from tasks.work_queue import exploration_queue
+from tasks.workers import Finished, WorkerLimits
+
+HF_AT_GFN2 = "hf/sto-3g/geometry=GFN2-xTB"
+
+
+class InThisProcess:
+    """A pool without processes."""
+
+    def run(self, function, jobs):
+        for job in jobs:
+            yield Finished(job=job, value=function(job), fault=None)
+
+
+def drain(queue):
+    while open_work(queue):
+        run_calculations.fn(queue)
+
+
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory):
+    """Settings and campaign after one round from hydrogen cyanide, whose only reaction is the shift to isocyanide."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calculations, "shared_pool", lambda _limits: InThisProcess())
+        settings = load_settings(
+            database=f"sqlite:///{tmp_path_factory.mktemp('ladder') / 'network.db'}",
+            seeds=("C#N",),
+            generator="classical",
+            verify="all",
+            end_points={"n_conformers": 1},
+            ladder={"refine": "hf/3-21g"},
+        )
+        name = start_campaign.fn(settings)
+        expand_frontier.fn(settings, name, 1)
+        drain(exploration_queue(settings, name, CalculationKind.PREPARE))
+        generate_candidates.fn(settings, name, 1)
+        drain(exploration_queue(settings, name, CalculationKind.SEARCH))
+        yield settings, name
+
+
+def ask(settings, question):
+    engine = open_database(settings.database)
+    try:
+        with reading(engine) as session:
+            return question(session)
+    finally:
+        engine.dispose()
+
+
+def at_level(settings, level_key):
+    (record,) = ask(settings, lambda session: reactions(session, filters=ReactionFilter(level_key=level_key)))
+    return record
+
+
+def test_a_proved_reaction_is_proved_again_at_the_level_above(explored):
+    settings, name = explored
+    (rung,) = ladder_rungs(settings, name)
+    assert queue_rung.fn(rung) == 1
+    drain(rung.queue)
+    below, above = (at_level(settings, key) for key in ("GFN2-xTB", "hf/3-21g"))
+    assert (below.verdict, above.verdict) == (Status.PASSED, Status.PASSED)
+    assert above.outcome == "intended"
+    assert set(above.checks) == set(CheckName)
+    assert above.barrier_forward_kcal_mol != below.barrier_forward_kcal_mol
+    state = ask(settings, lambda session: transition_states_of(session, [above.key], level_key="hf/3-21g"))[above.key]
+    assert len(state.reactant_end_frequencies_cm1) == len(state.product_end_frequencies_cm1) == 4
+    heights = zero_point_heights(state)
+    assert 0.1 < state.barrier.forward_ev - heights.forward_ev < 0.35
+
+
+def test_what_is_proved_is_not_queued_again(explored):
+    settings, name = explored
+    (rung,) = ladder_rungs(settings, name)
+    queue_rung.fn(rung)
+    drain(rung.queue)
+    rows = ask(settings, lambda session: session.query(CalculationRow).filter_by(kind="verify").count())
+    assert queue_rung.fn(rung) == 0
+    assert open_work(rung.queue) == 0
+    assert ask(settings, lambda session: session.query(CalculationRow).filter_by(kind="verify").count()) == rows == 1
+
+
+def test_energies_alone_stand_under_a_level_that_names_both(explored):
+    settings, name = explored
+    rung = make_rung(
+        database=settings.database,
+        level=resolve_level("hf/sto-3g"),
+        from_level_key="GFN2-xTB",
+        verification=None,
+        workers=WorkerLimits(n_workers=1),
+        campaign=name,
+    )
+    assert key_of_results(rung) == HF_AT_GFN2
+    assert queue_rung.fn(rung) == 1
+    drain(rung.queue)
+    record = at_level(settings, HF_AT_GFN2)
+    assert record.verdict is Status.PASSED
+    assert record.level == HF_AT_GFN2
+    outcomes = ask(settings, lambda session: session.query(CalculationRow.outcome).filter_by(kind="energy").all())
+    assert outcomes == [("computed",)]
+
+
+def test_only_reactions_that_qualify_climb(explored):
+    settings, name = explored
+    options = {
+        "database": settings.database,
+        "level": resolve_level("hf/sto-3g"),
+        "from_level_key": "GFN2-xTB",
+        "verification": VerificationSettings(budget_gradient_calls=7),
+        "workers": WorkerLimits(n_workers=1),
+        "campaign": name,
+    }
+    assert queue_rung.fn(make_rung(**options, highest_barrier_kcal_mol=5.0)) == 0
+    assert queue_rung.fn(make_rung(**options, verdicts=[Status.FAILED])) == 0
+
+
+def test_the_level_of_a_rung_must_be_another_one(explored):
+    settings, _ = explored
+    with pytest.raises(ConfigurationError, match="give a higher one"):
+        make_rung(
+            database=settings.database,
+            level=resolve_level("gfn2"),
+            from_level_key="GFN2-xTB",
+            verification=None,
+            workers=WorkerLimits(),
+        )
