@@ -144,7 +144,7 @@ def _resolved(name: str, entry: LevelEntry, program: str) -> LevelOfTheory:
     options: dict[str, str] = {"solvent": entry.solvent} if entry.solvent else {}
     method = TIGHT_BINDING.get(entry.method.lower(), entry.method.lower())
     if candidate == "pyscf":
-        from chem.pyscf_backend import check_method  # noqa: PLC0415 - only where it is installed
+        from chem.pyscf_molecule import check_method  # noqa: PLC0415 - only where it is installed
 
         check_method(method, entry.basis)
         if method != "hf":

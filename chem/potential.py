@@ -149,7 +149,7 @@ class CountingCalculator(Calculator):  # type: ignore[misc]
 def check_elements(geometry: Geometry, level: LevelOfTheory) -> None:
     """Raise `ElementError` where the method has no parameters, or the basis no functions, for an element."""
     if level.program == "pyscf":
-        from chem.pyscf_backend import check_elements_of  # noqa: PLC0415
+        from chem.pyscf_molecule import check_elements_of  # noqa: PLC0415
 
         check_elements_of(geometry, level)
     elif level.program != "ase" and int(geometry.numbers.max()) > HEAVIEST_OF_TIGHT_BINDING:

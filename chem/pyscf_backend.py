@@ -6,25 +6,21 @@ point given up.
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from ase.data import chemical_symbols
 from numpy.typing import NDArray
-from pyscf import dft, gto, scf
-from pyscf.lib.exceptions import BasisNotFoundError
-from pyscf.scf.dispersion import check_disp, parse_dft
-from pyscf.solvent.smd import solvent_db
+from pyscf import dft, scf
 
-from chem.errors import CalculationError, ConfigurationError, ElementError
+from chem.errors import CalculationError
 from chem.levels import GRID, SCF_TOLERANCE_HARTREE
+from chem.pyscf_molecule import build_molecule, dielectric_constant, quietly
+from chem.pyscf_stability import MOST_INSTABILITIES, broken_symmetry, stability
 from chem.types import Geometry, LevelOfTheory
 from chem.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
+from chem.wavefunction import WavefunctionReport
 
 scf.hf.MUTE_CHKFILE = True  # each field would leave a temporary file that nobody reads
 
@@ -32,10 +28,6 @@ FloatArray = NDArray[np.float64]
 MAX_CYCLES = 100
 LEVEL_SHIFT_HARTREE = 0.3
 DAMPING = 0.3
-MOST_INSTABILITIES = 3  # that are followed
-PROBED_ELEMENTS = ("H", "C", "Cl", "Fe", "I")  # a basis that has none of them is none
-LIGHTEST_WITH_CORE = 37  # from Rb on the def2 and LANL bases come with effective core potentials
-DIELECTRIC_COLUMN = 5  # of PySCF's table of solvents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,40 +47,6 @@ class ScfAttempt:
     energy_ev: float
 
 
-@lru_cache(maxsize=256)
-def check_method(method: str, basis: str) -> None:
-    """Raise `ConfigurationError` unless PySCF knows a method and a basis."""
-    if not basis:
-        raise ConfigurationError(f"{method} needs a basis; write {method}/def2-svp, for example")
-    if not any(_has_element(basis, symbol) for symbol in PROBED_ELEMENTS):
-        raise ConfigurationError(f"PySCF knows no basis {basis!r}; pyscf.org/user/gto.html lists them")
-    if method == "hf":
-        return
-    unknown = f"PySCF knows no method {method!r}; give hf or a functional with its dispersion, such as b3lyp-d3bj"
-    try:
-        functional, _, _ = parse_dft(method)
-        dft.libxc.parse_xc(functional)
-        check_disp(method)
-    except (KeyError, ValueError, NotImplementedError, AttributeError) as error:
-        raise ConfigurationError(f"{unknown} ({error})") from error
-
-
-def check_elements_of(geometry: Geometry, level: LevelOfTheory) -> None:
-    """Raise `ElementError` where the basis lacks an element."""
-    for number in sorted(set(geometry.numbers.tolist())):
-        symbol = chemical_symbols[number]
-        if not _has_element(level.basis, symbol):
-            raise ElementError(f"the basis {level.basis} has no {symbol}; take another, such as def2-svp (H to Rn)")
-
-
-@lru_cache(maxsize=1024)
-def _has_element(basis: str, symbol: str) -> bool:
-    try:
-        return bool(_quietly(gto.basis.load, basis, symbol))
-    except (BasisNotFoundError, KeyError, OSError, ValueError):
-        return False
-
-
 class PyscfBackend:
     """One molecule at one level; the density of a point starts the next."""
 
@@ -96,7 +54,7 @@ class PyscfBackend:
         self._options = dict(level.options)
         self._geometry = geometry
         self._level = level
-        self._field = self._mean_field(self._molecule(geometry))
+        self._field = self._mean_field(build_molecule(geometry, level), unrestricted=geometry.multiplicity > 1)
         self._density: Any = None
         self.attempts: tuple[ScfAttempt, ...] = ()  # of the last point
 
@@ -112,7 +70,7 @@ class PyscfBackend:
             CalculationError: No way to a self-consistent field worked.
         """
         energy = self._solve(positions)
-        gradient = np.asarray(_quietly(self._field.nuc_grad_method().kernel))
+        gradient = np.asarray(quietly(self._field.nuc_grad_method().kernel))
         return energy, gradient * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
 
     def hessian(self, positions: FloatArray) -> tuple[float, FloatArray] | None:
@@ -126,7 +84,7 @@ class PyscfBackend:
         """
         energy = self._solve(positions)
         try:
-            blocks = np.asarray(_quietly(self._field.Hessian().kernel))
+            blocks = np.asarray(quietly(self._field.Hessian().kernel))
         except (NotImplementedError, AttributeError):
             return None
         except RuntimeError as error:
@@ -142,26 +100,40 @@ class PyscfBackend:
         wanted = spin * (spin + 1.0)
         return (float(self._field.spin_square()[0]), wanted) if self._geometry.multiplicity > 1 else (wanted, wanted)
 
-    def _molecule(self, geometry: Geometry) -> Any:
-        molecule = gto.Mole(
-            atom=list(zip(geometry.symbols, geometry.positions.tolist(), strict=True)),
-            unit="Angstrom",
-            basis=self._level.basis,
-            ecp=_core_potentials(geometry, self._level.basis),
-            charge=geometry.charge,
-            spin=geometry.multiplicity - 1,
-            cart=self._options.get("cartesian_basis") == "yes",
-            verbose=0,
-        )
-        return _quietly(molecule.build, dump_input=False, parse_arg=False)
+    def wavefunction(self, positions: FloatArray) -> WavefunctionReport:
+        """Spin, stability and broken-symmetry solution of the field at positions in Angstrom.
 
-    def _mean_field(self, molecule: Any) -> Any:
-        """The solver of the level, unrestricted for open shells."""
-        open_shell = self._geometry.multiplicity > 1
+        Raises:
+            CalculationError: No way to a self-consistent field worked.
+        """
+        energy = self._solve(positions)
+        found, wanted = self.spin_square()
+        singlet = self._geometry.multiplicity == 1
+        lowering: float | None = None
+        broken: float | None = None
+        now = stability(self._field, external=singlet)
+        if singlet and now is not None:
+            lowering = 0.0
+        if singlet and now is not None and not now.is_stable:
+            unrestricted = self._mean_field(self._field.mol, unrestricted=True)
+            below = broken_symmetry(unrestricted, now.orbitals, self._field.mo_occ)
+            lowering = None if below is None else max(0.0, energy - below.energy_hartree * EV_PER_HARTREE)
+            broken = None if below is None else below.spin_square
+        return WavefunctionReport(
+            spin_square=found,
+            spin_square_of_pure_state=wanted,
+            is_stable=None if now is None else now.is_stable,
+            broken_symmetry_lowering_ev=lowering,
+            broken_symmetry_spin_square=broken,
+            scf_ways=tuple(attempt.way for attempt in self.attempts),
+        )
+
+    def _mean_field(self, molecule: Any, *, unrestricted: bool) -> Any:
+        """The solver of the level."""
         if self._level.method == "hf":
-            field = (scf.UHF if open_shell else scf.RHF)(molecule)
+            field = (scf.UHF if unrestricted else scf.RHF)(molecule)
         else:
-            field = (dft.UKS if open_shell else dft.RKS)(molecule)
+            field = (dft.UKS if unrestricted else dft.RKS)(molecule)
             field.xc = self._level.method
             field.grids.level = int(self._options.get("grid", GRID))
         if "density_fitting" in self._options:
@@ -206,28 +178,28 @@ class PyscfBackend:
 
         def plainly(density: Any = None) -> float:
             field.level_shift, field.damp = 0.0, 0.0
-            return float(_quietly(field.kernel, dm0=density))
+            return float(quietly(field.kernel, dm0=density))
 
         def shifted() -> float:
             field.level_shift, field.damp = LEVEL_SHIFT_HARTREE, DAMPING
-            _quietly(field.kernel)
+            quietly(field.kernel)
             return plainly(field.make_rdm1())
 
         def second_order() -> float:
             field.level_shift, field.damp = 0.0, 0.0
             newton = field.newton()
             newton.conv_tol, newton.max_cycle = field.conv_tol, MAX_CYCLES
-            _quietly(newton.kernel, dm0=field.get_init_guess())
+            quietly(newton.kernel, dm0=field.get_init_guess())
             return plainly(newton.make_rdm1())
 
         def stable() -> float:
             energy = plainly()
             # A radical's first field is often not its lowest: leave it along its instabilities.
             for _ in range(MOST_INSTABILITIES if self._geometry.multiplicity > 1 and field.converged else 0):
-                orbitals, _, is_stable, _ = _quietly(field.stability, return_status=True)
-                if is_stable:
+                found = stability(field, external=False)
+                if found is None or found.is_stable:
                     break
-                energy = plainly(field.make_rdm1(orbitals, field.mo_occ))
+                energy = plainly(field.make_rdm1(found.orbitals, field.mo_occ))
             return energy
 
         fresh: list[tuple[str, Callable[[], float]]] = [
@@ -238,32 +210,3 @@ class PyscfBackend:
         if self._density is None:
             return fresh
         return [("previous density", lambda: plainly(self._density)), *fresh]
-
-
-def dielectric_constant(solvent: str) -> float:
-    """Relative permittivity of a solvent.
-
-    Raises:
-        ConfigurationError: PySCF's table lacks it.
-    """
-    if solvent.lower() not in solvent_db:
-        raise ConfigurationError(f"PySCF knows no solvent {solvent!r}; it has water, methanol, acetonitrile and others")
-    return float(solvent_db[solvent.lower()][DIELECTRIC_COLUMN])
-
-
-def _core_potentials(geometry: Geometry, basis: str) -> dict[str, Any]:
-    """Effective core potentials that come with a basis, by element; light elements have none."""
-    found = {}
-    for number in set(geometry.numbers.tolist()):
-        if number >= LIGHTEST_WITH_CORE:
-            symbol = chemical_symbols[number]
-            with contextlib.suppress(BasisNotFoundError, KeyError):
-                found[symbol] = _quietly(gto.basis.load_ecp, basis, symbol)
-    return {symbol: potential for symbol, potential in found.items() if potential}
-
-
-def _quietly(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call PySCF without its advice about settings and packages."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return function(*arguments, **options)
