@@ -7,20 +7,26 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import psutil
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from chem.endpoints import EndPointSettings, PreparedReaction
+from chem.endpoints import EndPointSettings
+from chem.errors import ElementError, ResourceError
 from chem.identity import mapped_smiles
+from chem.outcomes import Failure, Stage
+from chem.resources import check_memory
 from chem.search import SearchSettings
-from chem.types import LevelOfTheory
+from chem.types import Geometry, LevelOfTheory
+from db.closing import Spent, refuse
 from db.engine import open_database, reading, writing
 from db.load import load_candidates, load_end_points, load_reactions
 from db.results import record_estimate, record_preparation, record_search
@@ -36,6 +42,7 @@ from db.work import (
 )
 from tasks import jobs
 from tasks.plan import calculation_settings
+from tasks.scratch import process_lives
 from tasks.settings import ExploreSettings
 from tasks.workers import Finished, WorkerLimits, WorkerPool
 
@@ -85,13 +92,7 @@ def release_dead_workers(engine: Engine) -> int:
     count = 0
     for worker in running_workers(engine):
         host, pid, started, _ = worker.split(":")
-        if host != socket.gethostname():
-            continue
-        try:
-            alive = abs(psutil.Process(int(pid)).create_time() - float(started)) < 1.0
-        except psutil.NoSuchProcess:
-            alive = False
-        if not alive:
+        if host == socket.gethostname() and not process_lives(int(pid), float(started)):
             count += release(engine, worker=worker, reason="its process was killed", fault=False)
     return count
 
@@ -171,7 +172,32 @@ def _claimed_jobs(
         )
         if not claims:
             return
-        yield from _make_jobs(engine, claims, level)
+        for job in _make_jobs(engine, claims, level):
+            refusal = _refusal(job, settings.workers)
+            if refusal is None:
+                yield job
+                continue
+            with writing(engine) as session:
+                refuse(session, job.claimed, refusal)
+
+
+def _refusal(job: Job, limits: WorkerLimits) -> Failure | None:
+    """Why a job cannot be run within the limits; None where it can. Positions play no part."""
+    graph = job.reaction.reactant_graph
+    geometry = Geometry(
+        numbers=np.array(graph.numbers),
+        positions=np.zeros((len(graph.numbers), 3)),
+        charge=graph.charge,
+        multiplicity=graph.multiplicity,
+    )
+    hessian = job.claimed.kind not in {CalculationKind.PREPARE, CalculationKind.ESTIMATE}
+    try:
+        check_memory(geometry, job.level, hessian=hessian, limit_gib=limits.job_memory_gib)
+    except ResourceError as error:
+        return Failure(stage=Stage.INFRASTRUCTURE, kind="memory", message=str(error))
+    except ElementError as error:
+        return Failure(stage=Stage.INFRASTRUCTURE, kind="element", message=str(error))
+    return None
 
 
 def _make_jobs(engine: Engine, claims: list[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
@@ -221,8 +247,8 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
         return
     try:
         with writing(engine) as session:
-            if isinstance(value, PreparedReaction):
-                record_preparation(session, claimed, value)
+            if isinstance(value, jobs.PrepareReport):
+                record_preparation(session, claimed, value.prepared, spent=_spent(value.spent, finished))
             elif isinstance(value, jobs.EstimateReport):
                 record_estimate(
                     session,
@@ -231,13 +257,20 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
                     level=level,
                     gradient_calls=value.gradient_calls,
                     seconds=value.seconds,
+                    spent=_spent(value.spent, finished),
                 )
             elif isinstance(value, jobs.SearchReport):
                 labels = {reaction.key: mapped_smiles(reaction) for reaction in value.found.values()}
-                record_search(session, claimed, value.result, found=value.found, mapped_smiles=labels)
+                spent = _spent(value.spent, finished)
+                record_search(session, claimed, value.result, found=value.found, mapped_smiles=labels, spent=spent)
             else:
                 raise TypeError(
                     f"a worker returned {type(value).__name__} for a {claimed.kind} of {claimed.subject_key}"
                 )
     except LeaseLostError as error:  # another worker has taken over and will store its own result
         logger.warning("%s", error)
+
+
+def _spent(counted: Spent, finished: Finished[Job, Any]) -> Spent:
+    """What a job counted, and what the worker pool measured."""
+    return replace(counted, cpu_seconds=finished.cpu_seconds, peak_memory_gib=finished.peak_memory_gib)

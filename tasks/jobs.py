@@ -20,6 +20,7 @@ from chem.search_starts import search_starts
 from chem.symmetry import symmetry_number
 from chem.thermochemistry import StandardState, Thermochemistry, thermochemistry
 from chem.types import Geometry, LevelOfTheory, Reaction, TSCandidate
+from db.closing import Spent
 from db.work import ClaimedCalculation
 
 
@@ -58,11 +59,20 @@ class EstimateJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PrepareReport:
+    """Prepared end points, and what they cost."""
+
+    prepared: PreparedReaction
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SearchReport:
     """What a search found, and by index of the attempt the reactions that its unintended transition states are."""
 
     result: SearchResult
     found: dict[int, Reaction]
+    spent: Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,19 +82,28 @@ class EstimateReport:
     result: TransitionState | Failure
     gradient_calls: int
     seconds: float
+    spent: Spent
 
 
-def prepare(job: PrepareJob) -> PreparedReaction:
+def spent_on(counter: GradientCounter) -> Spent:
+    """What a counter knows of the cost; the worker pool measures the rest."""
+    return Spent(hessian_calls=counter.hessians, scf_cycles=counter.scf_cycles)
+
+
+def prepare(job: PrepareJob) -> PrepareReport:
     """Both sides of a reaction in 3D."""
-    return prepare_end_points(job.reaction, job.level, job.settings)
+    counter = GradientCounter()
+    prepared = prepare_end_points(job.reaction, job.level, job.settings, counter)
+    return PrepareReport(prepared=prepared, spent=spent_on(counter))
 
 
 def search(job: SearchJob) -> SearchReport:
     """The search, its unintended transition states named."""
+    counter = GradientCounter()
     starts = search_starts(job.candidates, job.ends[0])
-    result = search_transition_state(job.ends[0], starts, job.level, job.settings)
+    result = search_transition_state(job.ends[0], starts, job.level, job.settings, counter)
     result, found = reactions_found(result, job.reaction)
-    return SearchReport(result=result, found=found)
+    return SearchReport(result=result, found=found, spent=spent_on(counter))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -210,4 +229,9 @@ def estimate(job: EstimateJob) -> EstimateReport:
         )
     except CalculationError as error:
         result = Failure(stage=Stage.GENERATE, kind=error.kind, message=str(error))
-    return EstimateReport(result=result, gradient_calls=counter.calls, seconds=time.monotonic() - started)
+    return EstimateReport(
+        result=result,
+        gradient_calls=counter.calls,
+        seconds=time.monotonic() - started,
+        spent=spent_on(counter),
+    )

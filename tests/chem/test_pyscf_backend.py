@@ -85,6 +85,28 @@ def test_the_density_of_a_point_starts_the_next():
     assert backend.attempts[0].cycles < fresh[0].cycles
 
 
+def test_iterations_are_counted_of_gradients_and_hessians_of_failed_ways_too(monkeypatch):
+    counter, search = GradientCounter(), GradientCounter()
+    part = search.child()
+    atoms = attach(geometry_of("H2O"), HF, part)
+    atoms.get_forces()
+    first = part.scf_cycles
+    assert 5 < first < 20
+    analytic_hessian(geometry_of("H2O"), HF, part)
+    assert first < part.scf_cycles <= 2 * first + 1
+    assert search.scf_cycles == part.scf_cycles
+    monkeypatch.setattr("chem.pyscf_backend.MAX_CYCLES", 2)
+    with pytest.raises(CalculationError):
+        attach(geometry_of("H2O"), HF, counter).get_forces()
+    assert counter.scf_cycles > 2  # three ways
+
+
+def test_iterations_of_tight_binding_are_not_known():
+    counter = GradientCounter()
+    attach(geometry_of("H2O"), resolve_level("gfn2"), counter).get_forces()
+    assert counter.scf_cycles is None
+
+
 def test_a_field_that_does_not_converge_is_tried_in_harder_ways_and_then_a_failure(monkeypatch):
     monkeypatch.setattr("chem.pyscf_backend.MAX_CYCLES", 1)
     backend = PyscfBackend(geometry_of("H2O"), HF)
