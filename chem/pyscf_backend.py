@@ -86,14 +86,17 @@ class PyscfBackend:
             None where PySCF has none for the level.
 
         Raises:
-            CalculationError: No way to a self-consistent field worked, or the response equations did not converge.
+            CalculationError: No way to a self-consistent field worked, the response equations did not converge, or
+                memory was too little.
         """
         energy = self._solve(positions)
         try:
             blocks = np.asarray(quietly(self._field.Hessian().kernel))
         except (NotImplementedError, AttributeError):
             return None
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
+            if "memory" in str(error).lower():
+                raise CalculationError("memory", f"the analytic Hessian has too little memory: {error}") from error
             raise CalculationError("response", f"the analytic Hessian did not converge: {error}") from error
         size = 3 * self._geometry.n_atoms
         matrix = blocks.transpose(0, 2, 1, 3).reshape(size, size)
