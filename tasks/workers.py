@@ -11,6 +11,7 @@ import multiprocessing.util
 import os
 import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -173,6 +174,7 @@ def _initialize(parent: int, limits: WorkerLimits) -> None:
     os.environ["PYSCF_MAX_MEMORY"] = str(int(limits.job_memory_gib * 2**30 / 1e6))  # MB
     scratch = open_scratch()
     os.environ.update(dict.fromkeys(_SCRATCH_VARIABLES, str(scratch)))
+    tempfile.tempdir = str(scratch)  # which Python may have settled before
     multiprocessing.util.Finalize(None, shutil.rmtree, args=(scratch, True), exitpriority=0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, args=(parent, scratch), daemon=True).start()

@@ -155,8 +155,11 @@ def test_what_a_lost_job_cost_is_not_known(pool):
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["closed", "killed in mid-job"])
-def test_what_a_worker_leaves_behind_is_removed(tmp_path, monkeypatch, kill):
-    monkeypatch.setenv("PYSCF_TMPDIR", str(tmp_path))
+@pytest.mark.parametrize("variable", ["PYSCF_TMPDIR", "TMPDIR"])
+def test_what_a_worker_leaves_behind_is_removed(tmp_path, monkeypatch, variable, kill):
+    monkeypatch.delenv("PYSCF_TMPDIR", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     with WorkerPool(WorkerLimits(n_workers=1)) as pool:
         (done,) = pool.run(leave_behind, [kill])
         assert (done.fault is not None) is kill
