@@ -54,6 +54,11 @@ class AseBackend:
         """Not known of a foreign calculator."""
         return False
 
+    @property
+    def scf_cycles(self) -> None:
+        """Not known: ASE has no common way to ask."""
+        return
+
     def evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Energy in eV and gradient in eV/Angstrom, shape (n_atoms, 3), at positions in Angstrom.
 

@@ -125,7 +125,10 @@ class _Progress:
 
 
 def prepare_end_points(
-    reaction: Reaction, level: LevelOfTheory, settings: EndPointSettings | None = None
+    reaction: Reaction,
+    level: LevelOfTheory,
+    settings: EndPointSettings | None = None,
+    spent: GradientCounter | None = None,
 ) -> PreparedReaction:
     """Build and relax both ends of a reaction.
 
@@ -136,13 +139,14 @@ def prepare_end_points(
         reaction: Atom-mapped reaction.
         level: Level of theory of the relaxations.
         settings: Numbers of structures, seed, budget and thresholds.
+        spent: Everything is counted there as well.
 
     Raises:
         ElementError: The level has no parameters for an element.
     """
     settings = EndPointSettings() if settings is None else settings
     begun = time.monotonic()
-    counter = GradientCounter(budget=settings.budget_gradient_calls)
+    counter = GradientCounter(budget=settings.budget_gradient_calls, parent=spent)
     progress = _Progress()
     try:
         _attempt_all(reaction, level, settings, counter, progress)

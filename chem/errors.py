@@ -40,6 +40,10 @@ class ConfigurationError(InputError):
     """A configuration file has an unknown key or a value out of range."""
 
 
+class ResourceError(InputError):
+    """A calculation needs more than it may use; the message names both."""
+
+
 class DatabaseError(InputError):
     """A database cannot be opened: missing, of another schema version, or not Cairn's."""
 

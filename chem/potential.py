@@ -32,12 +32,14 @@ class GradientCounter:
         budget: Most evaluations allowed; None allows any number.
         calls: Evaluations so far, failed ones included.
         hessians: Analytic Hessians so far, failed ones included.
+        scf_cycles: Iterations of the self-consistent field so far; None while no program has told any.
         parent: Counter that every call counts in as well, such as that of the whole search.
     """
 
     budget: int | None = None
     calls: int = 0
     hessians: int = 0
+    scf_cycles: int | None = None
     parent: GradientCounter | None = None
 
     def count(self) -> None:
@@ -58,6 +60,14 @@ class GradientCounter:
             self.parent.count_hessian()
         self.hessians += 1
 
+    def count_scf_cycles(self, cycles: int | None) -> None:
+        """Count the iterations that a point took; None, of a program that does not tell, changes nothing."""
+        if cycles is None:
+            return
+        if self.parent is not None:
+            self.parent.count_scf_cycles(cycles)
+        self.scf_cycles = (self.scf_cycles or 0) + cycles
+
     @property
     def remaining(self) -> float:
         """Evaluations left, infinite without a budget."""
@@ -75,6 +85,11 @@ class Backend(Protocol):
     @property
     def warm(self) -> bool:
         """Whether the next evaluation starts from an earlier wavefunction."""
+        ...
+
+    @property
+    def scf_cycles(self) -> int | None:
+        """Iterations of the self-consistent field at the last point, failed ways included; None where not known."""
         ...
 
     def evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -132,18 +147,25 @@ class CountingCalculator(Calculator):  # type: ignore[misc]
             raise CalculationError("positions", "the optimiser produced positions that are not finite")
         if len(positions) > 1 and float(pdist(positions).min()) < CLASH_ANGSTROM:
             raise CalculationError("clash", f"two atoms came closer than {CLASH_ANGSTROM} Angstrom")
-        self.counter.count()
         warm = self._backend.warm
         try:
-            energy, gradient = self._backend.evaluate(positions)
+            energy, gradient = self._evaluate(positions)
+        except BudgetExhaustedError:
+            raise
         except CalculationError:
             if not warm:
                 raise
-            self.counter.count()  # once more from a fresh wavefunction: the old one may lead astray
-            energy, gradient = self._backend.evaluate(positions)
+            energy, gradient = self._evaluate(positions)  # from a fresh wavefunction: the old one may lead astray
         if not (np.isfinite(energy) and np.isfinite(gradient).all()):
             raise CalculationError("scf", "the program returned an energy or gradient that is not finite")
         self.results = {"energy": energy, "forces": -gradient}
+
+    def _evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        self.counter.count()
+        try:
+            return self._backend.evaluate(positions)
+        finally:
+            self.counter.count_scf_cycles(self._backend.scf_cycles)
 
 
 def check_elements(geometry: Geometry, level: LevelOfTheory) -> None:
@@ -199,7 +221,11 @@ def analytic_hessian(
     if level.program != "pyscf":
         return None
     counter.count_hessian()
-    found = open_backend(geometry, level).hessian(geometry.positions)
+    backend = open_backend(geometry, level)
+    try:
+        found = backend.hessian(geometry.positions)
+    finally:
+        counter.count_scf_cycles(backend.scf_cycles)
     if found is None:
         return None
     energy, hessian = found

@@ -37,7 +37,7 @@ class ScfAttempt:
     Attributes:
         way: Name of the way.
         converged: Whether it got there.
-        cycles: Iterations it took.
+        cycles: Iterations it took, of every field on the way.
         energy_ev: Where it ended.
     """
 
@@ -54,6 +54,7 @@ class PyscfBackend:
         self._options = dict(level.options)
         self._geometry = geometry
         self._level = level
+        self._cycles = 0  # of the way that is being tried
         self._field = self._mean_field(build_molecule(geometry, level), unrestricted=geometry.multiplicity > 1)
         self._density: Any = None
         self.attempts: tuple[ScfAttempt, ...] = ()  # of the last point
@@ -62,6 +63,11 @@ class PyscfBackend:
     def warm(self) -> bool:
         """Never: this adapter itself starts afresh where an old density leads astray."""
         return False
+
+    @property
+    def scf_cycles(self) -> int:
+        """Iterations at the last point, all ways together."""
+        return sum(attempt.cycles for attempt in self.attempts)
 
     def evaluate(self, positions: FloatArray) -> tuple[float, FloatArray]:
         """Energy in eV and gradient in eV/Angstrom, shape (n_atoms, 3), at positions in Angstrom.
@@ -80,14 +86,17 @@ class PyscfBackend:
             None where PySCF has none for the level.
 
         Raises:
-            CalculationError: No way to a self-consistent field worked, or the response equations did not converge.
+            CalculationError: No way to a self-consistent field worked, the response equations did not converge, or
+                memory was too little.
         """
         energy = self._solve(positions)
         try:
             blocks = np.asarray(quietly(self._field.Hessian().kernel))
         except (NotImplementedError, AttributeError):
             return None
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
+            if "memory" in str(error).lower():
+                raise CalculationError("memory", f"the analytic Hessian has too little memory: {error}") from error
             raise CalculationError("response", f"the analytic Hessian did not converge: {error}") from error
         size = 3 * self._geometry.n_atoms
         matrix = blocks.transpose(0, 2, 1, 3).reshape(size, size)
@@ -144,6 +153,7 @@ class PyscfBackend:
             field.with_solvent.eps = dielectric_constant(self._options["solvent"])
         field.conv_tol = float(self._options.get("scf_tolerance_hartree", SCF_TOLERANCE_HARTREE))
         field.max_cycle = MAX_CYCLES
+        field.callback = self._count_cycle
         return field
 
     def _solve(self, positions: FloatArray) -> float:
@@ -152,11 +162,12 @@ class PyscfBackend:
         done: list[ScfAttempt] = []
         for way, begin in self._ways():
             self._field.reset(molecule)
+            self._cycles = 0
             energy = begin()
             attempt = ScfAttempt(
                 way=way,
                 converged=bool(self._field.converged) and bool(np.isfinite(energy)),
-                cycles=int(getattr(self._field, "cycles", 0) or 0),
+                cycles=self._cycles,
                 energy_ev=float(energy) * EV_PER_HARTREE,
             )
             done.append(attempt)
@@ -171,6 +182,9 @@ class PyscfBackend:
             f"no self-consistent field at {self._level.key} ({ways} were tried);"
             " check charge and multiplicity, or take another functional or basis",
         )
+
+    def _count_cycle(self, _: Any) -> None:
+        self._cycles += 1
 
     def _ways(self) -> list[tuple[str, Callable[[], float]]]:
         """Ways to a self-consistent field, the cheapest first."""

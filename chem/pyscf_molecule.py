@@ -55,6 +55,11 @@ def check_method(method: str, basis: str) -> None:
         raise ConfigurationError(f"{unknown} ({error})") from error
 
 
+def has_exact_exchange(method: str) -> bool:
+    """Whether a method holds Hartree-Fock exchange, all of it or a part."""
+    return method == "hf" or bool(dft.libxc.is_hybrid_xc(parse_dft(method)[0]))
+
+
 def check_elements_of(geometry: Geometry, level: LevelOfTheory) -> None:
     """Raise `ElementError` where the basis lacks an element."""
     for number in sorted(set(geometry.numbers.tolist())):

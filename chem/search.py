@@ -69,7 +69,11 @@ class SearchSettings:
 
 
 def search_transition_state(
-    ends: EndPoints, candidates: Sequence[TSCandidate], level: LevelOfTheory, settings: SearchSettings
+    ends: EndPoints,
+    candidates: Sequence[TSCandidate],
+    level: LevelOfTheory,
+    settings: SearchSettings,
+    spent: GradientCounter | None = None,
 ) -> SearchResult:
     """Find the transition state between two ends and prove it.
 
@@ -83,6 +87,7 @@ def search_transition_state(
         candidates: Guesses, best first; may be empty where the band is allowed.
         level: Level of theory of everything.
         settings: Limits and thresholds. Gradient calls limit a search, never its time, so that a run can be repeated.
+        spent: Everything is counted there as well.
 
     Returns:
         Every attempt, in order.
@@ -93,7 +98,7 @@ def search_transition_state(
     """
     if not candidates and not settings.use_neb:
         raise ConfigurationError("there is nothing to try: give candidates, or allow the band with use_neb")
-    counter = GradientCounter(budget=settings.budget_gradient_calls)
+    counter = GradientCounter(budget=settings.budget_gradient_calls, parent=spent)
     attach(ends.reactant, level, counter)  # unsupported elements show here, before anything is spent
     if perceive_graph(ends.reactant).bonds == perceive_graph(ends.product).bonds:
         failure = Failure(

@@ -64,7 +64,10 @@ class VerificationSettings:
 
 
 def verify_transition_state(
-    known: TransitionState, level: LevelOfTheory, settings: VerificationSettings
+    known: TransitionState,
+    level: LevelOfTheory,
+    settings: VerificationSettings,
+    counter: GradientCounter | None = None,
 ) -> SearchResult:
     """Search the saddle point of a known transition state at another level and prove it there.
 
@@ -75,6 +78,7 @@ def verify_transition_state(
         known: With both ends, which say what reaction it is.
         level: Level of theory of everything that comes out.
         settings: Limits and thresholds.
+        counter: Counts the whole verification as well; its own budget is not renewed.
 
     Returns:
         One attempt for each start; atoms in the order of the known one, the reactant's end first.
@@ -86,7 +90,7 @@ def verify_transition_state(
     if known.reactant_end is None or known.product_end is None:
         raise ConfigurationError("a transition state without both ends cannot be verified; search it first")
     ends = EndPoints(reactant=known.reactant_end, product=known.product_end)
-    counter = GradientCounter(budget=settings.budget_gradient_calls)
+    counter = GradientCounter(budget=settings.budget_gradient_calls, parent=counter)
     attach(known.geometry, level, counter)  # unsupported elements show here, before anything is spent
     hessians = StartingHessians(known.geometry, level, counter, GradientCounter())
     attempts: list[Attempt] = []

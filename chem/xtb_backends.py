@@ -32,6 +32,11 @@ class _KeptWavefunction:
         """Whether the next evaluation starts from an earlier wavefunction."""
         return self._last is not None
 
+    @property
+    def scf_cycles(self) -> None:
+        """Not known: the programs do not tell."""
+        return
+
     def hessian(self, positions: NDArray[np.float64]) -> None:  # noqa: ARG002
         """None: the program has gradients alone."""
         return

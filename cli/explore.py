@@ -44,7 +44,7 @@ def explore_command(
         int | None,
         typer.Option("--max-pairs", min=0, help="Pairs of reached species to react with each other, a round."),
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes, one thread each.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; as many as the cores allow.")] = None,
     generator: Annotated[
         str | None, typer.Option(help="reactdiff: the trained network; classical: interpolated distances, no training.")
     ] = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.limits import MemoryGib, Threads, limits_for
 from cli.output import plain_failure, plain_level, print_json, print_table
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def saddle_command(
         float, typer.Option(help="Largest force on an atom of a converged saddle point, eV/Angstrom.")
     ] = 0.01,
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 500,
+    threads: Threads = 1,
+    memory_gib: MemoryGib = 4.0,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the saddle point, XYZ.")] = None,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -52,13 +55,14 @@ def saddle_command(
     from chem.refine import RefineSettings, StartingHessian  # noqa: PLC0415
     from chem.xyz import read_xyz, write_xyz  # noqa: PLC0415
     from tasks.jobs import RefineJob, refine_guess  # noqa: PLC0415
-    from tasks.workers import WorkerLimits, WorkerPool  # noqa: PLC0415
+    from tasks.workers import WorkerPool  # noqa: PLC0415
 
     if hessian not in get_args(StartingHessian):
         raise typer.BadParameter(f"{hessian!r} is none of level, cheap, none", param_hint="--hessian")
     theory = resolve_level(level, entries=read_levels(levels))
     guess = read_xyz(start, charge=charge, multiplicity=multiplicity)
     check_elements(guess, theory)
+    limits = limits_for(guess, theory, threads, memory_gib)
     if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
         raise typer.BadParameter(f"{output} is no file in an existing folder", param_hint="--output")
     settings = RefineSettings(
@@ -69,7 +73,7 @@ def saddle_command(
     # In a process of its own: a program can end the process it runs in, and that must not end this one without a word.
     with (
         Console(stderr=True).status(f"searching at {theory.key}, at most {budget} gradient calls"),
-        WorkerPool(WorkerLimits(n_workers=1)) as pool,
+        WorkerPool(limits) as pool,
     ):
         (finished,) = pool.run(refine_guess, [RefineJob(guess=guess, level=theory, settings=settings)])
     if finished.value is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.limits import MemoryGib, Threads, limits_for
 from cli.output import plain_failure, plain_level, print_json, print_table
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def thermo_command(
     charge: Annotated[int, typer.Option(help="Total charge.")] = 0,
     multiplicity: Annotated[int, typer.Option(min=1, help="Spin multiplicity 2S+1.")] = 1,
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 3000,
+    threads: Threads = 1,
+    memory_gib: MemoryGib = 4.0,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Compute the thermochemistry of one structure as an ideal gas.
@@ -52,7 +55,7 @@ def thermo_command(
     from chem.thermochemistry import STANDARD_STATES  # noqa: PLC0415
     from chem.xyz import read_xyz  # noqa: PLC0415
     from tasks.jobs import ThermoJob, thermo_of  # noqa: PLC0415
-    from tasks.workers import WorkerLimits, WorkerPool  # noqa: PLC0415
+    from tasks.workers import WorkerPool  # noqa: PLC0415
 
     if standard_state not in STANDARD_STATES:
         raise typer.BadParameter(
@@ -66,6 +69,7 @@ def thermo_command(
     if not saddle and len(perceive_graph(geometry).fragments) > 1:
         raise GeometryError(f"{structure} holds several molecules; give each its own file")
     check_elements(geometry, theory)
+    limits = limits_for(geometry, theory, threads, memory_gib)
     job = ThermoJob(
         geometry=geometry,
         level=theory,
@@ -76,7 +80,7 @@ def thermo_command(
         symmetry_number=symmetry_number,
         budget_gradient_calls=budget,
     )
-    with Console(stderr=True).status(f"computing at {theory.key}"), WorkerPool(WorkerLimits(n_workers=1)) as pool:
+    with Console(stderr=True).status(f"computing at {theory.key}"), WorkerPool(limits) as pool:
         (finished,) = pool.run(thermo_of, [job])
     if finished.value is None:
         typer.echo(f"error: the calculation was lost: {finished.fault}", err=True)

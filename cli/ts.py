@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.limits import MemoryGib, Threads, limits_for
 from cli.output import plain_failure, print_json, print_table
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def ts_command(
     ] = "gfn2",
     levels: Annotated[Path | None, typer.Option(help="YAML file with further levels of theory.")] = None,
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 3000,
+    threads: Threads = 1,
+    memory_gib: MemoryGib = 4.0,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the transition state, XYZ.")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -45,7 +48,7 @@ def ts_command(
     from chem.search import SearchSettings  # noqa: PLC0415
     from chem.xyz import read_xyz, write_xyz  # noqa: PLC0415
     from tasks.jobs import PairJob, search_pair  # noqa: PLC0415
-    from tasks.workers import WorkerLimits, WorkerPool  # noqa: PLC0415
+    from tasks.workers import WorkerPool  # noqa: PLC0415
 
     theory = resolve_level(level, entries=read_levels(levels))
     ends = EndPoints(
@@ -53,13 +56,14 @@ def ts_command(
         product=read_xyz(product, charge=charge, multiplicity=multiplicity),
     )
     check_elements(ends.reactant, theory)
+    limits = limits_for(ends.reactant, theory, threads, memory_gib)
     if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
         raise typer.BadParameter(f"{output} is no file in an existing folder", param_hint="--output")
     job = PairJob(ends=ends, level=theory, settings=SearchSettings(budget_gradient_calls=budget))
     # In a process of its own: xtb can end the process it runs in, and that must not end this one without a word.
     with (
         Console(stderr=True).status(f"searching at {theory.method}, at most {budget} gradient calls"),
-        WorkerPool(WorkerLimits(n_workers=1)) as pool,
+        WorkerPool(limits) as pool,
     ):
         (finished,) = pool.run(search_pair, [job])
     if finished.value is None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from chem.endpoints import PreparedReaction
 from chem.outcomes import Failure, Outcome, SearchResult, TransitionState
 from chem.types import Geometry, LevelOfTheory, Reaction
+from db.closing import NOTHING_KNOWN, Spent, finish
 from db.convert import (
     Values,
     attempt_values,
@@ -24,7 +25,7 @@ from db.load import load_reactions
 from db.statements import ids_by, insert_new, upsert
 from db.store import add_geometries, add_levels, add_reactions, stored_ids
 from db.tables import AttemptRow, BarrierRow, EndPointsRow, TransitionStateCheckRow, TransitionStateRow
-from db.work import ClaimedCalculation, finish
+from db.work import ClaimedCalculation
 
 PREPARED = "prepared"  # outcome of a `prepare` calculation that made end points
 ESTIMATED = "estimated"  # outcome of an `estimate` calculation that gave an energy
@@ -58,13 +59,16 @@ class _Filed:
     error_ev: float | None = None
 
 
-def record_preparation(session: Session, claimed: ClaimedCalculation, prepared: PreparedReaction) -> bool:
+def record_preparation(
+    session: Session, claimed: ClaimedCalculation, prepared: PreparedReaction, *, spent: Spent = NOTHING_KNOWN
+) -> bool:
     """Store the end points of a reaction, or why there are none, and close the calculation.
 
     Args:
         session: In a write transaction.
         claimed: The lease under which it was computed.
         prepared: Pairs of end points in the direction and atom order of the stored reaction, or the failure.
+        spent: What else it cost.
 
     Returns:
         Whether anything was written; False where this very lease had stored its result already.
@@ -79,6 +83,7 @@ def record_preparation(session: Session, claimed: ClaimedCalculation, prepared: 
         outcome=PREPARED if prepared.failure is None else Outcome.FAILED.value,
         gradient_calls=prepared.gradient_calls,
         seconds=prepared.seconds,
+        spent=spent,
         failure=prepared.failure,
         program=level.program,
         version=level.version,
@@ -115,6 +120,7 @@ def record_estimate(
     gradient_calls: int,
     seconds: float,
     outcome: str = ESTIMATED,
+    spent: Spent = NOTHING_KNOWN,
 ) -> bool:
     """Store a transition state that was not searched for, or why its energy is not known, and close the calculation.
 
@@ -126,6 +132,7 @@ def record_estimate(
         gradient_calls: Energy-and-gradient evaluations spent.
         seconds: Wall time spent.
         outcome: What the calculation ended in, where it gave energies.
+        spent: What else it cost.
 
     Returns:
         Whether anything was written; False where this very lease had stored its result already.
@@ -140,6 +147,7 @@ def record_estimate(
         outcome=outcome if failure is None else Outcome.FAILED.value,
         gradient_calls=gradient_calls,
         seconds=seconds,
+        spent=spent,
         failure=failure,
         program=level.program,
         version=level.version,
@@ -162,6 +170,7 @@ def record_search(
     *,
     found: Mapping[int, Reaction] | None = None,
     mapped_smiles: Mapping[str, str] | None = None,
+    spent: Spent = NOTHING_KNOWN,
 ) -> bool:
     """Store everything that a search found and close the calculation, in one transaction.
 
@@ -173,6 +182,7 @@ def record_search(
             `reactant_end` to `product_end`. An intended attempt needs none: its ends are those of the stored reaction.
             A transition state of another attempt without one is kept and filed under no reaction.
         mapped_smiles: SMILES with atom map numbers of those reactions, by reaction key.
+        spent: What else it cost.
 
     Returns:
         Whether anything was written; False where this very lease had stored its result already.
@@ -187,6 +197,7 @@ def record_search(
         outcome=result.outcome.value,
         gradient_calls=result.gradient_calls,
         seconds=result.seconds,
+        spent=spent,
         failure=result.best.failure,
         program=level.program,
         version=level.version,

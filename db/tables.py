@@ -187,6 +187,10 @@ class CalculationRow(FailureColumns, Base):
     finished_by: Mapped[str | None]
     gradient_calls: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)
+    hessian_calls: Mapped[int | None]  # NULL, as the three below, where not known
+    scf_cycles: Mapped[int | None]
+    cpu_seconds: Mapped[float | None]
+    peak_memory_gib: Mapped[float | None]
     outcome: Mapped[str | None]
     program: Mapped[str | None]
     version: Mapped[str | None]

@@ -52,6 +52,10 @@ class Cost:
         calculations: How many are finished.
         gradient_calls: Energy-and-gradient evaluations.
         seconds: Wall time.
+        hessian_calls: Analytic Hessians; None, as the three below, where of no calculation known.
+        scf_cycles: Iterations of self-consistent fields.
+        cpu_seconds: CPU time of the workers.
+        peak_memory_gib: Largest resident memory of a worker, GiB.
         abandoned: Leases that ended without a result; what they spent is not known.
     """
 
@@ -62,6 +66,10 @@ class Cost:
     calculations: int
     gradient_calls: int
     seconds: float
+    hessian_calls: int | None
+    scf_cycles: int | None
+    cpu_seconds: float | None
+    peak_memory_gib: float | None
     abandoned: int
 
 
@@ -140,12 +148,17 @@ def costs(session: Session, *, campaign: str | None = None) -> list[Cost]:
             func.count(CalculationRow.finished_at),
             func.sum(CalculationRow.gradient_calls),
             func.sum(CalculationRow.seconds),
+            func.sum(CalculationRow.hessian_calls),
+            func.sum(CalculationRow.scf_cycles),
+            func.sum(CalculationRow.cpu_seconds),
+            func.max(CalculationRow.peak_memory_gib),
             func.coalesce(func.sum(abandoned.c.leases), 0),
         )
         .outerjoin(abandoned, abandoned.c.calculation_id == CalculationRow.id)
         .group_by(*groups)
         .order_by(*groups)
     )
+    rows = session.execute(_of_campaign(session, statement, campaign))
     return [
         Cost(
             kind=kind,
@@ -155,11 +168,13 @@ def costs(session: Session, *, campaign: str | None = None) -> list[Cost]:
             calculations=count,
             gradient_calls=int(calls),
             seconds=float(seconds),
+            hessian_calls=hessians,
+            scf_cycles=cycles,
+            cpu_seconds=cpu_seconds,
+            peak_memory_gib=peak,
             abandoned=int(leases),
         )
-        for kind, level, name, release, count, calls, seconds, leases in session.execute(
-            _of_campaign(session, statement, campaign)
-        )
+        for kind, level, name, release, count, calls, seconds, hessians, cycles, cpu_seconds, peak, leases in rows
         if count or leases
     ]
 

@@ -1,8 +1,8 @@
 """Hand out calculations under leases, so that each is stored exactly once whatever dies.
 
 A worker claims, keeps its leases alive with `heartbeat`, and stores its result through `db.results`, which refuses it
-when the lease was given to another meanwhile. `claim`, `heartbeat` and `release` commit at once; `enqueue` and `finish`
-are part of the caller's transaction.
+when the lease was given to another meanwhile (`db.closing`). `claim`, `heartbeat` and `release` commit at once;
+`enqueue` is part of the caller's transaction.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def claim(
         ConfigurationError: There is no campaign of this name.
     """
     with writing(engine) as session:
-        now = _now(session)
+        now = database_now(session)
         running = select(CalculationRow).where(
             CalculationRow.kind == kind.value,
             CalculationRow.state == CalculationState.RUNNING.value,
@@ -180,7 +180,7 @@ def heartbeat(engine: Engine, *, worker: str, lease_seconds: float) -> frozenset
         prolonged = (
             update(CalculationRow)
             .where(CalculationRow.worker == worker, CalculationRow.state == CalculationState.RUNNING.value)
-            .values(lease_expires_at=_now(session) + timedelta(seconds=lease_seconds))
+            .values(lease_expires_at=database_now(session) + timedelta(seconds=lease_seconds))
             .returning(CalculationRow.id)
             .execution_options(synchronize_session=False)
         )
@@ -213,7 +213,7 @@ def release(
         )
         if calculation_ids is not None:
             held = held.where(CalculationRow.id.in_(calculation_ids))
-        return _abandon(session, held, reason=reason, fault=fault, now=_now(session))
+        return _abandon(session, held, reason=reason, fault=fault, now=database_now(session))
 
 
 def open_calculations(
@@ -272,69 +272,12 @@ def requeue_failed(session: Session, *, kind: CalculationKind | None = None) -> 
     return cast("CursorResult[Any]", result).rowcount
 
 
-def finish(
-    session: Session,
-    claimed: ClaimedCalculation,
-    *,
-    outcome: str,
-    gradient_calls: int,
-    seconds: float,
-    failure: Failure | None = None,
-    program: str = "",
-    version: str = "",
-) -> bool:
-    """Close a calculation as done, in the same transaction as its results.
-
-    Args:
-        session: In a write transaction.
-        claimed: The lease under which it was computed.
-        outcome: What it ended in.
-        gradient_calls: Energy-and-gradient evaluations spent.
-        seconds: Wall time spent.
-        failure: Why, where it failed chemically.
-        program: Program that ran.
-        version: Its version.
-
-    Returns:
-        True; False where this very lease had stored its result already, so that there is nothing left to write.
-
-    Raises:
-        LeaseLostError: The lease was given to another, or is over.
-    """
-    statement = (
-        update(CalculationRow)
-        .where(
-            CalculationRow.id == claimed.id,
-            CalculationRow.state == CalculationState.RUNNING.value,
-            CalculationRow.worker == claimed.worker,
-            CalculationRow.attempt == claimed.attempt,
-        )
-        .values(
-            state=CalculationState.DONE.value,
-            worker=None,
-            lease_expires_at=None,
-            finished_at=_now(session),
-            finished_by=claimed.worker,
-            outcome=outcome,
-            gradient_calls=gradient_calls,
-            seconds=seconds,
-            program=program,
-            version=version,
-            **failure_values(failure),
-        )
-        .execution_options(synchronize_session=False)
-    )
-    if cast("CursorResult[Any]", session.execute(statement)).rowcount == 1:
-        return True
-    columns = (CalculationRow.state, CalculationRow.attempt, CalculationRow.worker, CalculationRow.finished_by)
-    row = session.execute(select(*columns).where(CalculationRow.id == claimed.id)).one()
-    if row == (CalculationState.DONE.value, claimed.attempt, None, claimed.worker):
-        return False
-    raise LeaseLostError(
-        f"{claimed.kind.value} of {claimed.subject_key}: attempt {claimed.attempt} of worker {claimed.worker} lost its"
-        f" lease; the calculation is {row.state} in attempt {row.attempt}"
-        + (f" of worker {row.worker or row.finished_by}" if row.worker or row.finished_by else "")
-    )
+def database_now(session: Session) -> datetime:
+    """One clock for all workers: the server's on PostgreSQL; the writers of an SQLite file share a machine's."""
+    if session.get_bind().dialect.name != "postgresql":
+        return utc_now()
+    moment: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return moment
 
 
 def _abandon(session: Session, held: Select[Any], *, reason: str, fault: bool, now: datetime) -> int:
@@ -392,11 +335,3 @@ def _claimed(row: CalculationRow) -> ClaimedCalculation:
         attempt=row.attempt,
         lease_expires_at=row.lease_expires_at,
     )
-
-
-def _now(session: Session) -> datetime:
-    """One clock for all workers: the server's on PostgreSQL; the writers of an SQLite file share a machine's."""
-    if session.get_bind().dialect.name != "postgresql":
-        return utc_now()
-    moment: datetime = session.scalars(select(func.clock_timestamp())).one()
-    return moment

@@ -5,32 +5,30 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import psutil
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
-from chem.endpoints import EndPointSettings, PreparedReaction
-from chem.generator import EndPoints
+from chem.errors import ElementError, ResourceError
 from chem.identity import mapped_smiles
-from chem.search import SearchSettings
-from chem.types import LevelOfTheory, TSCandidate
-from chem.verification import VerificationSettings
+from chem.outcomes import Failure, Stage
+from chem.resources import check_memory
+from chem.types import Geometry
+from db.closing import Spent, refuse
 from db.engine import open_database, reading, writing
-from db.load import load_candidates, load_end_points, load_reactions
-from db.queries import transition_states_of
 from db.results import COMPUTED, ESTIMATED, record_estimate, record_preparation, record_search
 from db.tables import CalculationKind
 from db.work import (
-    ClaimedCalculation,
     LeaseLostError,
     claim,
     heartbeat,
@@ -39,6 +37,8 @@ from db.work import (
     running_workers,
 )
 from tasks import jobs
+from tasks.job_making import Job, make_jobs
+from tasks.scratch import process_lives
 from tasks.work_queue import WorkQueue
 from tasks.workers import Finished, WorkerLimits, WorkerPool
 
@@ -48,7 +48,6 @@ LEASE_SECONDS = 120.0
 HEARTBEAT_SECONDS = 30.0
 BATCH = 200  # calculations of one task: the end of a batch idles all workers but one, so batches are not small
 
-Job = jobs.PrepareJob | jobs.EstimateJob | jobs.SearchJob | jobs.VerifyJob | jobs.EnergyJob
 _FUNCTIONS: Mapping[CalculationKind, Any] = {
     CalculationKind.PREPARE: jobs.prepare,
     CalculationKind.SEARCH: jobs.search,
@@ -90,13 +89,7 @@ def release_dead_workers(engine: Engine) -> int:
     count = 0
     for worker in running_workers(engine):
         host, pid, started, _ = worker.split(":")
-        if host != socket.gethostname():
-            continue
-        try:
-            alive = abs(psutil.Process(int(pid)).create_time() - float(started)) < 1.0
-        except psutil.NoSuchProcess:
-            alive = False
-        if not alive:
+        if host == socket.gethostname() and not process_lives(int(pid), float(started)):
             count += release(engine, worker=worker, reason="its process was killed", fault=False)
     return count
 
@@ -174,94 +167,33 @@ def _claimed_jobs(engine: Engine, queue: WorkQueue, worker: str) -> Iterator[Job
         if not claims:
             return
         with reading(engine) as session:
-            made = _MAKERS[queue.kind](session, claims, queue.level)
-        yield from made
+            made = make_jobs(session, claims, queue.level)
+        for job in made:
+            refusal = _refusal(job, queue.workers)
+            if refusal is None:
+                yield job
+                continue
+            with writing(engine) as session:
+                refuse(session, job.claimed, refusal)
 
 
-def _prepare_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
-    reactions = load_reactions(session, _keys(claims))
-    return [
-        jobs.PrepareJob(
-            claimed=claimed,
-            reaction=reactions[claimed.subject_key],
-            level=level,
-            settings=EndPointSettings(**claimed.settings["end_points"]),
-        )
-        for claimed in claims
-    ]
-
-
-def _estimate_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
-    reactions = load_reactions(session, _keys(claims))
-    candidates, prepared = _starts(session, claims, level)
-    return [
-        jobs.EstimateJob(
-            claimed=claimed,
-            reaction=reactions[claimed.subject_key],
-            ends=prepared[claimed.subject_key][0],
-            candidate=candidates[claimed.subject_key][0],
-            level=level,
-            polish_gradient_calls=claimed.settings["polish_gradient_calls"],
-        )
-        for claimed in claims
-    ]
-
-
-def _search_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
-    reactions = load_reactions(session, _keys(claims))
-    candidates, prepared = _starts(session, claims, level)
-    return [
-        jobs.SearchJob(
-            claimed=claimed,
-            reaction=reactions[claimed.subject_key],
-            ends=tuple(prepared[claimed.subject_key]),
-            candidates=tuple(candidates.get(claimed.subject_key, [])),
-            level=level,
-            settings=SearchSettings(**claimed.settings["search"]),
-        )
-        for claimed in claims
-    ]
-
-
-def _ladder_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
-    """Verifications and single points: from the transition state that is known at another level."""
-    reactions = load_reactions(session, _keys(claims))
-    known = transition_states_of(session, _keys(claims), level_key=claims[0].settings["from_level"])
-    made: list[Job] = []
-    for claimed in claims:
-        reaction, record = reactions[claimed.subject_key], known[claimed.subject_key]
-        if claimed.kind is CalculationKind.VERIFY:
-            settings = VerificationSettings(**claimed.settings["verification"])
-            made.append(
-                jobs.VerifyJob(claimed=claimed, reaction=reaction, known=record, level=level, settings=settings)
-            )
-        else:
-            made.append(jobs.EnergyJob(claimed=claimed, reaction=reaction, known=record, level=level))
-    return made
-
-
-def _keys(claims: Sequence[ClaimedCalculation]) -> list[str]:
-    return [claimed.subject_key for claimed in claims]
-
-
-def _starts(
-    session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory
-) -> tuple[dict[str, list[TSCandidate]], dict[str, list[EndPoints]]]:
-    """Candidates and end points by reaction key, as the settings of the claims say they were made."""
-    values = claims[0].settings
-    made_with = {key: value for key, value in values.items() if key not in {"search", "polish_gradient_calls"}}
-    candidates = load_candidates(session, _keys(claims), made_with)
-    prepared = load_end_points(session, _keys(claims), level.key, {"end_points": values["end_points"]})
-    return candidates, prepared
-
-
-_MAKERS: Mapping[CalculationKind, Callable[[Session, Sequence[ClaimedCalculation], LevelOfTheory], list[Job]]] = {
-    CalculationKind.PREPARE: _prepare_jobs,
-    CalculationKind.ESTIMATE: _estimate_jobs,
-    CalculationKind.SEARCH: _search_jobs,
-    CalculationKind.VERIFY: _ladder_jobs,
-    CalculationKind.ENERGY: _ladder_jobs,
-}
+def _refusal(job: Job, limits: WorkerLimits) -> Failure | None:
+    """Why a job cannot be run within the limits; None where it can. Positions play no part."""
+    graph = job.reaction.reactant_graph
+    geometry = Geometry(
+        numbers=np.array(graph.numbers),
+        positions=np.zeros((len(graph.numbers), 3)),
+        charge=graph.charge,
+        multiplicity=graph.multiplicity,
+    )
+    hessian = job.claimed.kind not in {CalculationKind.PREPARE, CalculationKind.ESTIMATE, CalculationKind.ENERGY}
+    try:
+        check_memory(geometry, job.level, hessian=hessian, limit_gib=limits.job_memory_gib)
+    except ResourceError as error:
+        return Failure(stage=Stage.INFRASTRUCTURE, kind="memory", message=str(error))
+    except ElementError as error:
+        return Failure(stage=Stage.INFRASTRUCTURE, kind="element", message=str(error))
+    return None
 
 
 def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
@@ -271,8 +203,8 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
         return
     try:
         with writing(engine) as session:
-            if isinstance(value, PreparedReaction):
-                record_preparation(session, claimed, value)
+            if isinstance(value, jobs.PrepareReport):
+                record_preparation(session, claimed, value.prepared, spent=_spent(value.spent, finished))
             elif isinstance(value, jobs.EstimateReport):
                 record_estimate(
                     session,
@@ -282,13 +214,20 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
                     gradient_calls=value.gradient_calls,
                     seconds=value.seconds,
                     outcome=COMPUTED if claimed.kind is CalculationKind.ENERGY else ESTIMATED,
+                    spent=_spent(value.spent, finished),
                 )
             elif isinstance(value, jobs.SearchReport):
                 labels = {reaction.key: mapped_smiles(reaction) for reaction in value.found.values()}
-                record_search(session, claimed, value.result, found=value.found, mapped_smiles=labels)
+                spent = _spent(value.spent, finished)
+                record_search(session, claimed, value.result, found=value.found, mapped_smiles=labels, spent=spent)
             else:
                 raise TypeError(
                     f"a worker returned {type(value).__name__} for a {claimed.kind} of {claimed.subject_key}"
                 )
     except LeaseLostError as error:  # another worker has taken over and will store its own result
         logger.warning("%s", error)
+
+
+def _spent(counted: Spent, finished: Finished[Job, Any]) -> Spent:
+    """What a job counted, and what the worker pool measured."""
+    return replace(counted, cpu_seconds=finished.cpu_seconds, peak_memory_gib=finished.peak_memory_gib)

@@ -21,6 +21,7 @@ from chem.symmetry import symmetry_number
 from chem.thermochemistry import StandardState, Thermochemistry, thermochemistry
 from chem.types import Geometry, LevelOfTheory, Reaction, TSCandidate
 from chem.verification import VerificationSettings, verify_transition_state, with_energies
+from db.closing import Spent
 from db.work import ClaimedCalculation
 
 
@@ -59,11 +60,20 @@ class EstimateJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PrepareReport:
+    """Prepared end points, and what they cost."""
+
+    prepared: PreparedReaction
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SearchReport:
     """What a search found, and by index of the attempt the reactions that its unintended transition states are."""
 
     result: SearchResult
     found: dict[int, Reaction]
+    spent: Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +83,7 @@ class EstimateReport:
     result: TransitionState | Failure
     gradient_calls: int
     seconds: float
+    spent: Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,22 +107,31 @@ class EnergyJob:
     level: LevelOfTheory
 
 
-def prepare(job: PrepareJob) -> PreparedReaction:
+def spent_on(counter: GradientCounter) -> Spent:
+    """What a counter knows of the cost; the worker pool measures the rest."""
+    return Spent(hessian_calls=counter.hessians, scf_cycles=counter.scf_cycles)
+
+
+def prepare(job: PrepareJob) -> PrepareReport:
     """Both sides of a reaction in 3D."""
-    return prepare_end_points(job.reaction, job.level, job.settings)
+    counter = GradientCounter()
+    prepared = prepare_end_points(job.reaction, job.level, job.settings, counter)
+    return PrepareReport(prepared=prepared, spent=spent_on(counter))
 
 
 def search(job: SearchJob) -> SearchReport:
     """The search, its unintended transition states named."""
+    counter = GradientCounter()
     starts = search_starts(job.candidates, job.ends[0])
-    result = search_transition_state(job.ends[0], starts, job.level, job.settings)
+    result = search_transition_state(job.ends[0], starts, job.level, job.settings, counter)
     result, found = reactions_found(result, job.reaction)
-    return SearchReport(result=result, found=found)
+    return SearchReport(result=result, found=found, spent=spent_on(counter))
 
 
 def verify(job: VerifyJob) -> SearchReport:
     """The known transition state at the job's level, in the atom order of its reaction."""
     started = time.monotonic()
+    counter = GradientCounter()
     try:
         known = in_order_of(job.known, job.reaction)
     except CalculationError as error:
@@ -122,9 +142,11 @@ def verify(job: VerifyJob) -> SearchReport:
             outcome=Outcome.FAILED,
             failure=Failure(stage=Stage.PREPARE, kind=error.kind, message=str(error)),
         )
-        return SearchReport(result=SearchResult(level=job.level, attempts=(attempt,)), found={})
-    result, found = reactions_found(verify_transition_state(known, job.level, job.settings), job.reaction)
-    return SearchReport(result=result, found=found)
+        return SearchReport(
+            result=SearchResult(level=job.level, attempts=(attempt,)), found={}, spent=spent_on(counter)
+        )
+    result, found = reactions_found(verify_transition_state(known, job.level, job.settings, counter), job.reaction)
+    return SearchReport(result=result, found=found, spent=spent_on(counter))
 
 
 def energies(job: EnergyJob) -> EstimateReport:
@@ -136,7 +158,8 @@ def energies(job: EnergyJob) -> EstimateReport:
         result = with_energies(in_order_of(job.known, job.reaction), job.level, counter)
     except CalculationError as error:
         result = Failure(stage=Stage.ENERGIES, kind=error.kind, message=str(error))
-    return EstimateReport(result=result, gradient_calls=counter.calls, seconds=time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return EstimateReport(result=result, gradient_calls=counter.calls, seconds=seconds, spent=spent_on(counter))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -262,4 +285,9 @@ def estimate(job: EstimateJob) -> EstimateReport:
         )
     except CalculationError as error:
         result = Failure(stage=Stage.GENERATE, kind=error.kind, message=str(error))
-    return EstimateReport(result=result, gradient_calls=counter.calls, seconds=time.monotonic() - started)
+    return EstimateReport(
+        result=result,
+        gradient_calls=counter.calls,
+        seconds=time.monotonic() - started,
+        spent=spent_on(counter),
+    )

@@ -1,4 +1,4 @@
-"""Worker subprocesses for quantum chemistry: one thread each, recycled, killed one by one when they hang or crash.
+"""Worker subprocesses for quantum chemistry: so many threads each, recycled, killed one by one when they hang or crash.
 
 Nothing heavy is imported here: this module is the first that a fresh worker loads, and it pins the number of threads
 before any numerical library starts.
@@ -7,38 +7,50 @@ before any numerical library starts.
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.util
 import os
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import psutil
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from tasks.metering import Metered, metered
+from tasks.scratch import open_scratch, remove_abandoned
+
 Job = TypeVar("Job")
 Value = TypeVar("Value")
 
 _RETIRED = 79  # exit code of a worker that found itself too large before it began a job
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_SCRATCH_VARIABLES = ("PYSCF_TMPDIR", "TMPDIR")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
-    """When a worker is replaced or killed.
+    """What a job may use, and when a worker is replaced or killed.
 
     Attributes:
-        n_workers: Worker processes, one thread each; 0 for one a core.
+        n_workers: Worker processes; 0 for as many as the cores allow.
+        threads_per_worker: Threads of each, which is the cores that one job may use.
+        job_memory_gib: Memory that one job may use, GiB: the program is told, and a job that needs more is refused.
         jobs_per_worker: Jobs after which a worker is replaced.
         memory_gib: Resident memory above which a worker is replaced before its next job, GiB.
         job_timeout_s: Wall time after which a job counts as hung and is killed with its worker, s.
     """
 
     n_workers: int = 0
+    threads_per_worker: int = 1
+    job_memory_gib: float = 4.0
     jobs_per_worker: int = 50
     memory_gib: float = 3.0
     job_timeout_s: float = 1800.0
@@ -46,24 +58,34 @@ class WorkerLimits:
     def __post_init__(self) -> None:
         """Numbers are in range."""
         if self.n_workers < 0:
-            raise ValueError(f"n_workers must be 0 (one a core) or more, got {self.n_workers}")
-        for name in ("jobs_per_worker", "memory_gib", "job_timeout_s"):
+            raise ValueError(f"n_workers must be 0 (as the cores allow) or more, got {self.n_workers}")
+        for name in ("threads_per_worker", "job_memory_gib", "jobs_per_worker", "memory_gib", "job_timeout_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
     @property
     def processes(self) -> int:
         """Number of worker processes on this machine."""
-        return self.n_workers or (os.cpu_count() or 1)
+        return self.n_workers or max(1, (os.cpu_count() or 1) // self.threads_per_worker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished(Generic[Job, Value]):
-    """What became of one job: its value, or the infrastructure fault that ended it."""
+    """What became of one job: its value, or the infrastructure fault that ended it.
+
+    Attributes:
+        job: The job.
+        value: What its function returned; None after a fault.
+        fault: What ended it instead.
+        cpu_seconds: CPU time it took, s; None where not measured, as after a fault.
+        peak_memory_gib: Largest resident memory of its worker during it, GiB; None likewise.
+    """
 
     job: Job
     value: Value | None
     fault: str | None
+    cpu_seconds: float | None = None
+    peak_memory_gib: float | None = None
 
 
 class WorkerPool:
@@ -71,11 +93,12 @@ class WorkerPool:
 
     def __init__(self, limits: WorkerLimits) -> None:
         self.limits = limits
+        remove_abandoned()
         self._pool = ProcessPool(
             max_workers=limits.processes,
             max_tasks=limits.jobs_per_worker,
             initializer=_initialize,
-            initargs=(os.getpid(),),
+            initargs=(os.getpid(), limits),
             context=multiprocessing.get_context("spawn"),
         )
 
@@ -91,6 +114,7 @@ class WorkerPool:
         """Kill the workers, whatever they are doing."""
         self._pool.stop()
         self._pool.join()
+        remove_abandoned()
 
     def run(self, function: Callable[[Job], Value], jobs: Iterable[Job]) -> Iterator[Finished[Job, Value]]:
         """Run a module-level function over jobs and yield each as it ends, in the order of ending.
@@ -118,44 +142,57 @@ class WorkerPool:
                 if isinstance(error, ProcessExpired) and error.exitcode == _RETIRED:
                     running[self._schedule(function, job)] = job
                     continue
-                fault = _fault(error, self.limits.job_timeout_s)
-                value = future.result() if error is None else None
-                yield Finished(job=job, value=value, fault=fault)
+                if error is not None:
+                    remove_abandoned()
+                    yield Finished(job=job, value=None, fault=_fault(error, self.limits.job_timeout_s))
+                    continue
+                done_job: Metered[Value] = future.result()
+                yield Finished(
+                    job=job,
+                    value=done_job.value,
+                    fault=None,
+                    cpu_seconds=done_job.cpu_seconds,
+                    peak_memory_gib=done_job.peak_memory_gib,
+                )
 
     def _schedule(self, function: Callable[[Job], Value], job: Job) -> ProcessFuture:
         arguments = (function, job, self.limits.memory_gib)
         return self._pool.schedule(_run, args=arguments, timeout=self.limits.job_timeout_s)
 
 
-def _fault(error: BaseException | None, timeout_s: float) -> str | None:
+def _fault(error: BaseException, timeout_s: float) -> str:
     if isinstance(error, TimeoutError):
         return f"killed after {timeout_s:.0f} s without an answer"
     if isinstance(error, ProcessExpired):
         return f"the worker died with exit code {error.exitcode}"
-    if error is not None:
-        return f"it raised {type(error).__name__}: {error}"
-    return None
+    return f"it raised {type(error).__name__}: {error}"
 
 
-def _initialize(parent: int) -> None:
-    """First act of a worker: one thread, no answer to Ctrl-C (the parent decides), and no life after the parent."""
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
+def _initialize(parent: int, limits: WorkerLimits) -> None:
+    """First act of a worker: threads, memory, scratch, no answer to Ctrl-C (the parent decides), no life after it."""
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(limits.threads_per_worker)))
+    os.environ["PYSCF_MAX_MEMORY"] = str(int(limits.job_memory_gib * 2**30 / 1e6))  # MB
+    scratch = open_scratch()
+    os.environ.update(dict.fromkeys(_SCRATCH_VARIABLES, str(scratch)))
+    tempfile.tempdir = str(scratch)  # which Python may have settled before
+    multiprocessing.util.Finalize(None, shutil.rmtree, args=(scratch, True), exitpriority=0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(parent, scratch), daemon=True).start()
 
 
-def _exit_with_parent(parent: int) -> None:
+def _exit_with_parent(parent: int, scratch: Path) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
+    shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)
 
 
 _jobs_begun = 0  # by this worker: a fresh one never retires, however small the limit
 
 
-def _run(function: Callable[[Any], Any], job: Any, memory_gib: float) -> Any:
+def _run(function: Callable[[Any], Any], job: Any, memory_gib: float) -> Metered[Any]:
     global _jobs_begun  # noqa: PLW0603
     if _jobs_begun and psutil.Process().memory_info().rss > memory_gib * 2**30:
         os._exit(_RETIRED)
     _jobs_begun += 1
-    return function(job)
+    return metered(function, job)

@@ -70,6 +70,14 @@ def test_the_analytic_hessian_is_the_slope_of_the_gradient(entry):
     assert frequencies[0] == pytest.approx(frequencies[1], abs=3)
 
 
+def test_a_hessian_that_pyscf_has_no_room_for_says_so():
+    backend = PyscfBackend(geometry_of("H2O"), level_of(method="hf", basis="3-21g", density_fitting=True))
+    backend._field.mol.max_memory = backend._field.max_memory = 1e-3  # MB
+    with pytest.raises(CalculationError, match="too little memory") as caught:
+        backend.hessian(geometry_of("H2O").positions)
+    assert caught.value.kind == "memory"
+
+
 def test_tight_binding_has_no_analytic_hessian_and_counts_none():
     counter = GradientCounter()
     assert analytic_hessian(geometry_of("H2O"), resolve_level("gfn2"), counter) is None
@@ -83,6 +91,28 @@ def test_the_density_of_a_point_starts_the_next():
     backend.evaluate(geometry.positions + 1e-3 * np.arange(9).reshape(3, 3))
     assert [attempt.way for attempt in (*fresh, *backend.attempts)] == ["fresh guess", "previous density"]
     assert backend.attempts[0].cycles < fresh[0].cycles
+
+
+def test_iterations_are_counted_of_gradients_and_hessians_of_failed_ways_too(monkeypatch):
+    counter, search = GradientCounter(), GradientCounter()
+    part = search.child()
+    atoms = attach(geometry_of("H2O"), HF, part)
+    atoms.get_forces()
+    first = part.scf_cycles
+    assert 5 < first < 20
+    analytic_hessian(geometry_of("H2O"), HF, part)
+    assert first < part.scf_cycles <= 2 * first + 1
+    assert search.scf_cycles == part.scf_cycles
+    monkeypatch.setattr("chem.pyscf_backend.MAX_CYCLES", 1)
+    with pytest.raises(CalculationError):
+        attach(geometry_of("H2O"), HF, counter).get_forces()
+    assert counter.scf_cycles >= 3  # one of each way
+
+
+def test_iterations_of_tight_binding_are_not_known():
+    counter = GradientCounter()
+    attach(geometry_of("H2O"), resolve_level("gfn2"), counter).get_forces()
+    assert counter.scf_cycles is None
 
 
 def test_a_field_that_does_not_converge_is_tried_in_harder_ways_and_then_a_failure(monkeypatch):

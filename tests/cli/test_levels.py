@@ -72,6 +72,12 @@ def test_a_search_that_finds_nothing_has_run_and_keeps_the_guess(capsys, guess):
     assert record["positions"][2][0] == pytest.approx(1.58536)
 
 
+def test_the_environment_says_what_a_search_may_use_as_for_a_campaign(capsys, guess, monkeypatch):
+    monkeypatch.setenv("CAIRN_WORKERS__JOB_MEMORY_GIB", "0.2")
+    assert run(["saddle", guess]) == 2
+    assert "needs about 0.5 GiB of memory, and a job may use 0.2 GiB" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -81,6 +87,7 @@ def test_a_search_that_finds_nothing_has_run_and_keeps_the_guess(capsys, guess):
         (["--multiplicity", "2"], "multiplicity 2"),
         (["--levels", "nowhere.yaml"], "nowhere.yaml"),
         (["-o", "no/such/folder.xyz"], "folder.xyz"),
+        (["--level", "hf/def2-svp", "--memory-gib", "0.1"], "needs about 0.3 GiB"),
     ],
 )
 def test_what_saddle_cannot_use_is_named(capsys, guess, options, named):

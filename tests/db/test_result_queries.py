@@ -10,6 +10,7 @@ from sqlalchemy import text
 from chem.outcomes import Status
 from chem.units import KCAL_MOL_PER_EV
 from db.campaigns import add_campaign, add_reaction_members, add_species_members
+from db.closing import Spent
 from db.engine import open_database, reading, writing
 from db.queries import (
     ReactionFilter,
@@ -89,7 +90,8 @@ def test_costs_are_kept_by_kind_level_and_program_with_abandoned_leases(engine, 
     release(engine, worker="one")
     one = claim(engine, kind=CalculationKind.SEARCH, worker="two", limit=1, lease_seconds=60)[0]
     with writing(engine) as session:
-        record_search(session, one, network.search_result())
+        spent = Spent(hessian_calls=2, cpu_seconds=3.5, peak_memory_gib=0.4)
+        record_search(session, one, network.search_result(), spent=spent)
         add_campaign(session, name="first", settings={}, seed=0, rules_hash="")
     with reading(engine) as session:
         (cost,) = costs(session)
@@ -97,6 +99,7 @@ def test_costs_are_kept_by_kind_level_and_program_with_abandoned_leases(engine, 
         assert failures(session, campaign="first") == []
     assert (cost.kind, cost.level, cost.program, cost.version) == ("search", gfn2.key, "xtb-python", "22.1")
     assert (cost.calculations, cost.gradient_calls, cost.seconds, cost.abandoned) == (1, 80, 4.0, 1)
+    assert (cost.hessian_calls, cost.scf_cycles, cost.cpu_seconds, cost.peak_memory_gib) == (2, None, 3.5, 0.4)
 
 
 def test_the_sql_views_say_what_the_queries_say(engine, network, search):

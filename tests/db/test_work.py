@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from chem.outcomes import Stage
+from chem.outcomes import Failure, Stage
 from db.campaigns import add_campaign, add_reaction_members
+from db.closing import Spent, finish, refuse
 from db.convert import to_failure
 from db.engine import reading, writing
 from db.store import add_reactions
 from db.tables import AbandonedAttemptRow, CalculationKind, CalculationRow
-from db.work import LeaseLostError, claim, enqueue, finish, heartbeat, release, requeue_failed
+from db.work import LeaseLostError, claim, enqueue, heartbeat, release, requeue_failed
 
 ROOT = Path(__file__).parents[2]
 SEARCH = CalculationKind.SEARCH
@@ -27,7 +28,8 @@ SEARCH = CalculationKind.SEARCH
 WORKER = """
 import sys, time
 from db.engine import open_database, writing
-from db.work import claim, finish
+from db.closing import finish
+from db.work import claim
 from db.tables import CalculationKind
 url, worker = sys.argv[1:3]
 engine = open_database(url, create=False)
@@ -212,6 +214,43 @@ def test_a_calculation_that_keeps_killing_its_workers_fails_for_infrastructure(e
         assert requeue_failed(session) == 1
     assert [one.attempt for one in take(engine)] == [3]
     assert to_failure(rows(engine)[0]) is None
+
+
+def test_what_a_calculation_cost_is_stored_as_far_as_it_is_known(engine, network):
+    queue(engine, network, count=2)
+    first, second = take(engine)
+    spent = Spent(hessian_calls=2, scf_cycles=131, cpu_seconds=12.5, peak_memory_gib=0.75)
+    with writing(engine) as session:
+        assert finish(session, first, outcome="intended", gradient_calls=7, seconds=13.0, spent=spent)
+        assert finish(session, second, outcome="intended", gradient_calls=7, seconds=13.0)
+    known, unknown = (
+        Spent(
+            hessian_calls=row.hessian_calls,
+            scf_cycles=row.scf_cycles,
+            cpu_seconds=row.cpu_seconds,
+            peak_memory_gib=row.peak_memory_gib,
+        )
+        for row in rows(engine)
+    )
+    assert known == spent
+    assert unknown == Spent()
+
+
+def test_a_refused_calculation_is_failed_and_can_be_queued_again(engine, network):
+    queue(engine, network, count=1)
+    (one,) = take(engine)
+    failure = Failure(stage=Stage.INFRASTRUCTURE, kind="memory", message="it needs 9 GiB; raise job_memory_gib")
+    for fresh in (True, False):
+        with writing(engine) as session:
+            assert refuse(session, one, failure) is fresh
+    (row,) = rows(engine)
+    assert (row.state, row.outcome, row.worker) == ("failed", "failed", None)
+    assert to_failure(row) == failure
+    assert abandoned(engine) == []
+    assert take(engine) == []
+    with writing(engine) as session:
+        assert requeue_failed(session) == 1
+    assert len(take(engine)) == 1
 
 
 def test_expired_leases_count_towards_the_attempts_too(engine, network):

@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
+from tasks.scratch import remove_abandoned
 from tasks.workers import WorkerLimits, WorkerPool
 
 HOARD: list[bytearray] = []
@@ -49,6 +52,31 @@ def threads(_):
     return os.environ["OMP_NUM_THREADS"]
 
 
+def program_limits(_):
+    from pyscf import gto, lib
+
+    return lib.num_threads(), gto.Mole().max_memory, lib.param.TMPDIR
+
+
+def burn(seconds):
+    begun = time.process_time()
+    while time.process_time() < begun + seconds:
+        pass
+
+
+def hold(mebibytes):
+    held = bytearray(b"x") * (mebibytes * 2**20)
+    return len(held)
+
+
+def leave_behind(kill):
+    with tempfile.NamedTemporaryFile(delete=False) as left:
+        left.write(b"integrals")
+    if kill:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return left.name
+
+
 @pytest.fixture
 def pool():
     with WorkerPool(WorkerLimits(n_workers=2, job_timeout_s=10.0)) as pool:
@@ -84,6 +112,81 @@ def test_an_exception_costs_only_its_job(pool):
 
 def test_workers_have_one_thread(pool):
     assert [each.value for each in pool.run(threads, [0])] == ["1"]
+
+
+def test_a_job_may_use_the_threads_and_the_memory_that_are_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYSCF_TMPDIR", str(tmp_path))
+    with WorkerPool(WorkerLimits(n_workers=1, threads_per_worker=2, job_memory_gib=1.5)) as pool:
+        (done,) = pool.run(program_limits, [0])
+    threads, memory_mb, folder = done.value
+    assert threads == 2
+    assert memory_mb * 1e6 == pytest.approx(1.5 * 2**30, rel=1e-3)
+    assert Path(folder).parent == tmp_path
+
+
+def test_workers_share_the_cores_out_among_them(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    assert WorkerLimits().processes == 16
+    assert WorkerLimits(threads_per_worker=5).processes == 3
+    assert WorkerLimits(threads_per_worker=32).processes == 1
+    assert WorkerLimits(n_workers=4, threads_per_worker=8).processes == 4
+
+
+@pytest.mark.parametrize("limit", ["threads_per_worker", "job_memory_gib"])
+def test_a_job_must_be_allowed_something(limit):
+    with pytest.raises(ValueError, match=f"{limit} must be positive, got 0"):
+        WorkerLimits(**{limit: 0})
+
+
+def test_cpu_time_and_peak_memory_are_those_of_the_job_alone():
+    with WorkerPool(WorkerLimits(n_workers=1)) as pool:
+        (large,) = pool.run(hold, [400])
+        (busy,) = pool.run(burn, [0.5])
+        (idle,) = pool.run(time.sleep, [0.5])
+    assert large.peak_memory_gib > 0.4
+    assert busy.peak_memory_gib < 0.3
+    assert busy.cpu_seconds == pytest.approx(0.5, abs=0.2)
+    assert idle.cpu_seconds < 0.2
+
+
+def test_what_a_lost_job_cost_is_not_known(pool):
+    (done,) = pool.run(raise_error, [1])
+    assert (done.cpu_seconds, done.peak_memory_gib) == (None, None)
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["closed", "killed in mid-job"])
+@pytest.mark.parametrize("variable", ["PYSCF_TMPDIR", "TMPDIR"])
+def test_what_a_worker_leaves_behind_is_removed(tmp_path, monkeypatch, variable, kill):
+    monkeypatch.delenv("PYSCF_TMPDIR", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with WorkerPool(WorkerLimits(n_workers=1)) as pool:
+        (done,) = pool.run(leave_behind, [kill])
+        assert (done.fault is not None) is kill
+        if kill:
+            assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+        else:
+            assert tmp_path in Path(done.value).parents
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_behind_is_removed_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYSCF_TMPDIR", str(tmp_path))
+    worker = subprocess.Popen(
+        [sys.executable, "-c", "from tasks.scratch import open_scratch as o; print(o(), flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    left = Path(worker.stdout.readline().strip())
+    (left / "integrals.h5").write_bytes(b"integrals")
+    foreign = tmp_path / "cairn-scratch-of-somebody"
+    foreign.mkdir()
+    assert remove_abandoned() == 0
+    worker.kill()
+    worker.communicate()
+    assert remove_abandoned() == 1
+    assert list(tmp_path.iterdir()) == [foreign]
 
 
 def test_a_worker_is_replaced_after_its_number_of_jobs():
