@@ -29,8 +29,9 @@ def prepare(tmp_path):
         )
         campaign = start_campaign.fn(settings)
         expand_frontier.fn(settings, campaign, 1)
-        run_calculations.fn(exploration_queue(settings, campaign, CalculationKind.PREPARE))
-        assert open_work(settings, campaign, CalculationKind.PREPARE) == 0
+        queue = exploration_queue(settings, campaign, CalculationKind.PREPARE)
+        run_calculations.fn(queue)
+        assert open_work(queue) == 0
         engine = open_database(settings.database)
         try:
             with reading(engine) as session:
