@@ -71,6 +71,14 @@ class AseBackend:
         except (CalculatorError, RuntimeError, ValueError, OSError) as error:
             raise CalculationError("calculator", f"{type(self._atoms.calc).__name__} failed: {error}") from error
 
+    def energy(self, positions: NDArray[np.float64]) -> float:
+        """Energy in eV; most calculators compute the forces along with it.
+
+        Raises:
+            CalculationError: The calculator failed.
+        """
+        return self.evaluate(positions)[0]
+
     def hessian(self, positions: NDArray[np.float64]) -> None:  # noqa: ARG002
         """None: ASE has no common way to ask for one."""
         return

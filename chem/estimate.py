@@ -7,7 +7,7 @@ from chem.generator import EndPoints
 from chem.hard_checks import hard_checks
 from chem.outcomes import TransitionState, Verdict
 from chem.polish import GRADIENT_CALLS, Polished, polish
-from chem.potential import GradientCounter, attach
+from chem.potential import GradientCounter, single_point
 from chem.types import Geometry, LevelOfTheory
 from chem.units import kcal_mol
 
@@ -41,9 +41,7 @@ def estimate_transition_state(
     polished = polish(candidate, ends, level, counter, polish_gradient_calls)
     if faults := hard_checks(polished.geometry, ends):
         raise CalculationError("broken", f"the polished candidate cannot be believed: {'; '.join(faults)}")
-    before, after = (
-        float(attach(each, level, counter).get_potential_energy()) for each in (ends.reactant, ends.product)
-    )
+    before, after = (single_point(each, level, counter) for each in (ends.reactant, ends.product))
     state = above_ends(polished, ends, level, before, after)
     lowest = kcal_mol(polished.energy_ev - max(before, after))
     if lowest < -BELOW_KCAL_MOL:

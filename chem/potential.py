@@ -96,6 +96,10 @@ class Backend(Protocol):
         """Energy in eV and gradient in eV/Angstrom, shape (n_atoms, 3), at positions in Angstrom."""
         ...
 
+    def energy(self, positions: NDArray[np.float64]) -> float:
+        """Energy in eV alone, at positions in Angstrom."""
+        ...
+
     def hessian(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]] | None:
         """Energy in eV and analytic second derivatives, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2; None without."""
         ...
@@ -132,15 +136,16 @@ class CountingCalculator(Calculator):  # type: ignore[misc]
 
     implemented_properties = ("energy", "forces")
 
-    def __init__(self, backend: Backend, counter: GradientCounter) -> None:
+    def __init__(self, backend: Backend, counter: GradientCounter, *, energy_only: bool = False) -> None:
         super().__init__()
         self.counter = counter
         self._backend = backend
+        self._energy_only = energy_only
 
     def calculate(
         self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes
     ) -> None:
-        """Energy and forces together; one evaluation whichever is asked for."""
+        """Energy and forces together, or the energy alone; one evaluation whichever is asked for."""
         super().calculate(atoms, properties, system_changes)
         positions = np.array(self.atoms.positions, dtype=np.float64)
         if not np.isfinite(positions).all():
@@ -158,11 +163,13 @@ class CountingCalculator(Calculator):  # type: ignore[misc]
             energy, gradient = self._evaluate(positions)  # from a fresh wavefunction: the old one may lead astray
         if not (np.isfinite(energy) and np.isfinite(gradient).all()):
             raise CalculationError("scf", "the program returned an energy or gradient that is not finite")
-        self.results = {"energy": energy, "forces": -gradient}
+        self.results = {"energy": energy} if self._energy_only else {"energy": energy, "forces": -gradient}
 
     def _evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         self.counter.count()
         try:
+            if self._energy_only:
+                return self._backend.energy(positions), np.zeros_like(positions)
             return self._backend.evaluate(positions)
         finally:
             self.counter.count_scf_cycles(self._backend.scf_cycles)
@@ -198,6 +205,19 @@ def attach(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -
     atoms = Atoms(numbers=geometry.numbers, positions=geometry.positions)
     atoms.calc = CountingCalculator(open_backend(geometry, level), counter)
     return atoms
+
+
+def single_point(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -> float:
+    """Energy in eV at one geometry, without its gradient; counted as one evaluation.
+
+    Raises:
+        CalculationError: The evaluation failed, or the budget is spent.
+        ElementError: An element is outside what the method supports.
+    """
+    check_elements(geometry, level)
+    atoms = Atoms(numbers=geometry.numbers, positions=geometry.positions)
+    atoms.calc = CountingCalculator(open_backend(geometry, level), counter, energy_only=True)
+    return float(atoms.get_potential_energy())
 
 
 def analytic_hessian(

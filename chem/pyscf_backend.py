@@ -79,6 +79,14 @@ class PyscfBackend:
         gradient = np.asarray(quietly(self._field.nuc_grad_method().kernel))
         return energy, gradient * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
 
+    def energy(self, positions: FloatArray) -> float:
+        """Energy in eV.
+
+        Raises:
+            CalculationError: No way to a self-consistent field worked.
+        """
+        return self._solve(positions)
+
     def hessian(self, positions: FloatArray) -> tuple[float, FloatArray] | None:
         """Energy in eV and analytic second derivatives, shape (3 n_atoms, 3 n_atoms), eV/Angstrom^2.
 

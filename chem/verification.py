@@ -25,11 +25,11 @@ from chem.outcomes import (
     TransitionState,
     Verdict,
 )
-from chem.potential import GradientCounter, attach
+from chem.potential import GradientCounter, attach, single_point
 from chem.refine import StartingHessians, Way, ways_from
 from chem.saddle import find_saddle
 from chem.search_checks import ORDER_TOLERANCE_EV
-from chem.types import Geometry, LevelOfTheory
+from chem.types import LevelOfTheory
 
 GEOMETRY_OPTION = "geometry"  # of a level whose energies stand at points of another
 
@@ -172,10 +172,8 @@ def with_energies(known: TransitionState, level: LevelOfTheory, counter: Gradien
     if known.reactant_end is None or known.product_end is None:
         raise ConfigurationError("a transition state without both ends has no barrier to take energies for")
 
-    def energy(geometry: Geometry) -> float:
-        return float(attach(geometry, level, counter).get_potential_energy())
-
-    saddle, reactant, product = (energy(each) for each in (known.geometry, known.reactant_end, known.product_end))
+    points = (known.geometry, known.reactant_end, known.product_end)
+    saddle, reactant, product = (single_point(each, level, counter) for each in points)
     heights = {"height_above_reactant_end_ev": saddle - reactant, "height_above_product_end_ev": saddle - product}
     ordered = Check(
         name=CheckName.ENERGIES_ORDERED,

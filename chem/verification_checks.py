@@ -9,7 +9,7 @@ from chem.errors import CalculationError
 from chem.heights import REFERENCE_TEMPERATURE_K, Heights, electronic_heights, gibbs_heights, zero_point_heights
 from chem.minimum import Minimum
 from chem.outcomes import Barrier, Check, CheckName, Status, TransitionState
-from chem.potential import GradientCounter, attach
+from chem.potential import GradientCounter, single_point
 from chem.wavefunction import wavefunction_report
 
 SAME_STATE_EV = 1e-3  # a fresh self-consistent field finds the energy of the path to this
@@ -88,7 +88,7 @@ def check_one_level(state: TransitionState, counter: GradientCounter) -> Check:
             evidence["reason"] = f"the {name.replace('_', ' ')} has no energy"
             return Check(name=CheckName.ONE_LEVEL, status=Status.COULD_NOT_CHECK, evidence=evidence)
         try:
-            fresh = float(attach(geometry, state.level, counter).get_potential_energy())
+            fresh = single_point(geometry, state.level, counter)
         except CalculationError as error:
             evidence["reason"] = f"{name.replace('_', ' ')}: {error}"
             return Check(name=CheckName.ONE_LEVEL, status=Status.COULD_NOT_CHECK, evidence=evidence)

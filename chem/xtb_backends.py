@@ -37,6 +37,14 @@ class _KeptWavefunction:
         """Not known: the programs do not tell."""
         return
 
+    def evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        """Energy in eV and gradient in eV/Angstrom, shape (n_atoms, 3), at positions in Angstrom."""
+        raise NotImplementedError
+
+    def energy(self, positions: NDArray[np.float64]) -> float:
+        """Energy in eV; the programs compute the gradient along with it."""
+        return self.evaluate(positions)[0]
+
     def hessian(self, positions: NDArray[np.float64]) -> None:  # noqa: ARG002
         """None: the program has gradients alone."""
         return

@@ -149,6 +149,8 @@ def reaction_record(record: ReactionRecord) -> dict[str, Any]:
         "barrier_forward_kcal_mol": record.barrier_forward_kcal_mol,
         "barrier_reverse_kcal_mol": record.barrier_reverse_kcal_mol,
         "barrier_error_kcal_mol": record.barrier_error_kcal_mol,
+        "height_above_reactant_minima_kcal_mol": record.height_above_reactant_minima_kcal_mol,
+        "height_above_product_minima_kcal_mol": record.height_above_product_minima_kcal_mol,
         "level": record.level,
         "verdict": _verdict(record),
         "checks": {name.value: status.value for name, status in record.checks.items()},

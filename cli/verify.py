@@ -135,7 +135,8 @@ def _climb(rung: Rung) -> None:
 def _records(rung: Rung) -> list[dict[str, Any]]:
     """What is known of the reactions at the new level, each beside its barrier at the level below."""
     from db.engine import open_database, reading  # noqa: PLC0415
-    from db.queries import ReactionFilter, reactions, transition_states_of  # noqa: PLC0415
+    from db.queries import ReactionFilter, reactions  # noqa: PLC0415
+    from db.transition_states import transition_states_of  # noqa: PLC0415
     from tasks.rungs import key_of_results, starting_points  # noqa: PLC0415
 
     engine = open_database(rung.queue.database, create=False)

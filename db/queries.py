@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
-from chem.outcomes import CheckName, Failure, Outcome, Stage, Status, TransitionState
+from chem.outcomes import CheckName, Failure, Outcome, Stage, Status
 from chem.units import KCAL_MOL_PER_EV, kcal_mol
 from db.campaigns import campaign_id
-from db.convert import SIDE_SEPARATOR, to_level, to_outcome, to_verdict, to_walk
-from db.load import load_geometries
+from db.convert import SIDE_SEPARATOR
 from db.statements import select_in
 from db.tables import (
-    AttemptRow,
-    CalculationKind,
     CalculationRow,
-    LevelRow,
     ReactionMembershipRow,
     ReactionRow,
     ReactionSpeciesRow,
+    Side,
     SpeciesMembershipRow,
     SpeciesRow,
     TransitionStateCheckRow,
     TransitionStateRow,
 )
-from db.views import calculation_ranking, species_summary, transition_state_ranking
+from db.views import calculation_ranking, shown_by, side_minimum, species_summary, transition_state_ranking
 
 PENDING = "pending"  # outcome of a reaction whose own search is not done
 
@@ -74,6 +71,9 @@ class ReactionRecord:
         barrier_forward_kcal_mol: Lowest barrier of the best verdict; None where none is known.
         barrier_reverse_kcal_mol: Of the same transition state.
         barrier_error_kcal_mol: Its estimated absolute error.
+        height_above_reactant_minima_kcal_mol: The transition state above the reactants apart, each in its lowest known
+            conformer at the level; negative where it lies below them; None where one was never seen alone.
+        height_above_product_minima_kcal_mol: The same of the products.
         level: Key of the level of theory of the barrier.
         verdict: Of the transition state shown; None where there is none.
         checks: Its checks.
@@ -93,6 +93,8 @@ class ReactionRecord:
     barrier_forward_kcal_mol: float | None
     barrier_reverse_kcal_mol: float | None
     barrier_error_kcal_mol: float | None
+    height_above_reactant_minima_kcal_mol: float | None = None
+    height_above_product_minima_kcal_mol: float | None = None
     level: str | None
     verdict: Status | None
     checks: Mapping[CheckName, Status] = field(default_factory=dict)
@@ -126,28 +128,6 @@ class SpeciesRecord:
     energy_ev: float | None
     level: str | None
     n_reactions: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TransitionStateRecord:
-    """A stored transition state.
-
-    Attributes:
-        id: Row id.
-        reaction_key: Reaction that it really belongs to; None where that is unknown.
-        searched_reaction_key: Reaction for which it was searched or estimated, and whose atom order it has; None where
-            no calculation stands behind it.
-        transition_state: Itself, with geometries, ends in the direction of its reaction, energies and verdict.
-        start: Start of the attempt that found it.
-        outcome: Outcome of that attempt.
-    """
-
-    id: int
-    reaction_key: str | None
-    searched_reaction_key: str | None
-    transition_state: TransitionState
-    start: str | None
-    outcome: Outcome | None
 
 
 def reactions(session: Session, *, filters: ReactionFilter | None = None) -> list[ReactionRecord]:
@@ -211,105 +191,6 @@ def species(session: Session, *, campaign: str | None = None) -> list[SpeciesRec
     ]
 
 
-def transition_state_of(
-    session: Session, reaction_key: str, *, level_key: str | None = None
-) -> TransitionStateRecord | None:
-    """The transition state that `reactions` shows for a reaction, or None."""
-    view = transition_state_ranking
-    statement = (
-        select(view.c.transition_state_id)
-        .join(ReactionRow, ReactionRow.id == view.c.reaction_id)
-        .where(ReactionRow.key == reaction_key, *_shown(view, level_key))
-    )
-    number = session.scalar(statement)
-    return None if number is None else transition_states(session, [number])[0]
-
-
-def transition_states_of(
-    session: Session, reaction_keys: Iterable[str], *, level_key: str
-) -> dict[str, TransitionState]:
-    """The transition states of a level that `reactions` shows, by reaction key; reactions without one are left out.
-
-    Both ends are in the direction of the stored reaction; atoms may be in the order of another, for which it was found.
-    """
-    view = transition_state_ranking
-    statement = (
-        select(ReactionRow.key, view.c.transition_state_id)
-        .join(ReactionRow, ReactionRow.id == view.c.reaction_id)
-        .where(*_shown(view, level_key))
-    )
-    numbers = {number: key for key, number in select_in(session, statement, ReactionRow.key, reaction_keys)}
-    return {numbers[record.id]: record.transition_state for record in transition_states(session, list(numbers))}
-
-
-def transition_states_found_by(session: Session, reaction_key: str) -> list[TransitionStateRecord]:
-    """All transition states that searches for this reaction found, whichever reaction they belong to."""
-    statement = (
-        select(TransitionStateRow.id)
-        .join(CalculationRow, CalculationRow.id == TransitionStateRow.calculation_id)
-        .where(CalculationRow.subject_key == reaction_key, CalculationRow.kind == CalculationKind.SEARCH.value)
-        .order_by(TransitionStateRow.id)
-    )
-    return transition_states(session, list(session.scalars(statement)))
-
-
-def transition_states(session: Session, ids: list[int]) -> list[TransitionStateRecord]:
-    """Transition states by row id, in the order of their ids."""
-    statement = (
-        select(TransitionStateRow, LevelRow, ReactionRow.key, CalculationRow.subject_key, AttemptRow)
-        .join(LevelRow, LevelRow.id == TransitionStateRow.level_id)
-        .outerjoin(ReactionRow, ReactionRow.id == TransitionStateRow.reaction_id)
-        .outerjoin(CalculationRow, CalculationRow.id == TransitionStateRow.calculation_id)
-        .outerjoin(AttemptRow, AttemptRow.transition_state_id == TransitionStateRow.id)
-    )
-    rows = sorted(select_in(session, statement, TransitionStateRow.id, ids), key=lambda row: row[0].id)
-    geometries = load_geometries(
-        session,
-        (
-            number
-            for row, *_ in rows
-            for number in (row.geometry_id, row.reactant_end_geometry_id, row.product_end_geometry_id)
-            if number is not None
-        ),
-    )
-    checks: dict[int, list[tuple[str, str, Mapping[str, Any]]]] = defaultdict(list)
-    for (check,) in select_in(
-        session, select(TransitionStateCheckRow), TransitionStateCheckRow.transition_state_id, ids
-    ):
-        checks[check.transition_state_id].append((check.name, check.status, check.evidence))
-    return [
-        TransitionStateRecord(
-            id=row.id,
-            reaction_key=reaction_key,
-            searched_reaction_key=searched_key,
-            transition_state=TransitionState(
-                geometry=geometries[row.geometry_id],
-                energy_ev=row.energy_ev,
-                level=to_level(level),
-                verdict=to_verdict(checks[row.id]),
-                frequencies_cm1=tuple(float(value) for value in row.frequencies_cm1),
-                reactant_end=geometries.get(row.reactant_end_geometry_id),
-                product_end=geometries.get(row.product_end_geometry_id),
-                reactant_end_energy_ev=row.reactant_end_energy_ev,
-                product_end_energy_ev=row.product_end_energy_ev,
-                reactant_end_frequencies_cm1=tuple(row.reactant_end_frequencies_cm1 or ()),
-                product_end_frequencies_cm1=tuple(row.product_end_frequencies_cm1 or ()),
-                walk=to_walk(row.walk),
-            ),
-            start=None if attempt is None else attempt.start,
-            outcome=None if attempt is None else to_outcome(attempt.outcome),
-        )
-        for row, level, reaction_key, searched_key, attempt in rows
-    ]
-
-
-def _shown(view: Any, level_key: str | None) -> tuple[Any, ...]:
-    """Conditions that pick the first place of each reaction from a ranking view."""
-    if level_key is None:
-        return (view.c.place == 1,)
-    return (view.c.place_at_level == 1, view.c.level_key == level_key)
-
-
 def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
     """All conditions but campaign, keys, limit and offset."""
     shown, own = transition_state_ranking, calculation_ranking
@@ -321,6 +202,7 @@ def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
     if filters.level_key is not None:
         cost = cost.where(CalculationRow.level_key == filters.level_key)
     costs = cost.subquery()
+    reactants, products = side_minimum.alias(), side_minimum.alias()
     outcome = func.coalesce(own.c.own_outcome, case((shown.c.calculation_id.is_not(None), Outcome.UNINTENDED.value)))
     statement = (
         select(
@@ -335,6 +217,8 @@ def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
             shown.c.forward_ev,
             shown.c.reverse_ev,
             shown.c.error_ev,
+            (TransitionStateRow.energy_ev - reactants.c.energy_ev).label("above_reactants_ev"),
+            (TransitionStateRow.energy_ev - products.c.energy_ev).label("above_products_ev"),
             shown.c.verdict,
             outcome.label("outcome"),
             own.c.failure_stage,
@@ -344,8 +228,11 @@ def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
             func.coalesce(costs.c.seconds, 0.0).label("seconds"),
         )
         .select_from(ReactionRow)
-        .outerjoin(shown, and_(shown.c.reaction_id == ReactionRow.id, *_shown(shown, filters.level_key)))
-        .outerjoin(own, and_(own.c.reaction_id == ReactionRow.id, *_shown(own, filters.level_key)))
+        .outerjoin(shown, and_(shown.c.reaction_id == ReactionRow.id, *shown_by(shown, filters.level_key)))
+        .outerjoin(TransitionStateRow, TransitionStateRow.id == shown.c.transition_state_id)
+        .outerjoin(reactants, _minimum_of(reactants, Side.REACTANT, shown))
+        .outerjoin(products, _minimum_of(products, Side.PRODUCT, shown))
+        .outerjoin(own, and_(own.c.reaction_id == ReactionRow.id, *shown_by(own, filters.level_key)))
         .outerjoin(costs, costs.c.reaction_id == ReactionRow.id)
     )
     if filters.species_key is not None:
@@ -364,6 +251,15 @@ def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
     return statement
 
 
+def _minimum_of(minimum: Any, side: Side, shown: Any) -> ColumnElement[bool]:
+    """Joins the molecules of a side, apart, at the level of the transition state that is shown."""
+    return and_(
+        minimum.c.reaction_id == ReactionRow.id,
+        minimum.c.side == side.value,
+        minimum.c.level_key == shown.c.level_key,
+    )
+
+
 def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRecord:
     failure = None
     if row.failure_kind is not None:
@@ -374,9 +270,11 @@ def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRe
         products=tuple(row.product_smiles.split(SIDE_SEPARATOR)),
         mapped_smiles=row.mapped_smiles,
         degeneracy=row.degeneracy,
-        barrier_forward_kcal_mol=None if row.forward_ev is None else kcal_mol(row.forward_ev),
-        barrier_reverse_kcal_mol=None if row.reverse_ev is None else kcal_mol(row.reverse_ev),
-        barrier_error_kcal_mol=None if row.error_ev is None else kcal_mol(row.error_ev),
+        barrier_forward_kcal_mol=_kcal_mol_or_none(row.forward_ev),
+        barrier_reverse_kcal_mol=_kcal_mol_or_none(row.reverse_ev),
+        barrier_error_kcal_mol=_kcal_mol_or_none(row.error_ev),
+        height_above_reactant_minima_kcal_mol=_kcal_mol_or_none(row.above_reactants_ev),
+        height_above_product_minima_kcal_mol=_kcal_mol_or_none(row.above_products_ev),
         level=row.level_key,
         verdict=None if row.verdict is None else Status(row.verdict),
         checks=checks,
@@ -386,3 +284,7 @@ def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRe
         gradient_calls=int(row.gradient_calls),
         seconds=float(row.seconds),
     )
+
+
+def _kcal_mol_or_none(energy_ev: float | None) -> float | None:
+    return None if energy_ev is None else kcal_mol(energy_ev)

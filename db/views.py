@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Integer, MetaData, String, Table
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Float, Integer, MetaData, String, Table
 
 _views = MetaData()  # apart from the tables, which migrations compare against
 
@@ -19,6 +21,15 @@ transition_state_ranking = Table(
     Column("error_ev", Float),
     Column("place", Integer),
     Column("place_at_level", Integer),
+)
+
+side_minimum = Table(
+    "side_minimum",
+    _views,
+    Column("reaction_id", Integer),
+    Column("side", String),
+    Column("level_key", String),
+    Column("energy_ev", Float),
 )
 
 calculation_ranking = Table(
@@ -48,3 +59,10 @@ species_summary = Table(
     Column("level_key", String),
     Column("n_reactions", Integer),
 )
+
+
+def shown_by(view: Any, level_key: str | None) -> tuple[ColumnElement[bool], ...]:
+    """Conditions that pick the first place of each reaction from a ranking view."""
+    if level_key is None:
+        return (view.c.place == 1,)
+    return (view.c.place_at_level == 1, view.c.level_key == level_key)

@@ -20,6 +20,7 @@ from db.convert import to_failure
 from db.load import load_reactions
 from db.statements import select_in
 from db.tables import AttemptRow, CalculationRow, CampaignRow, ReactionRow, SpeciesMembershipRow, SpeciesRow
+from db.transition_states import TransitionStateRecord, transition_states
 from report.content import (
     AttemptEntry,
     Costs,
@@ -61,7 +62,7 @@ def campaign_report(
     records = queries.reactions(session, filters=queries.ReactionFilter(campaign=campaign, level_key=level_key))
     stored = load_reactions(session, [record.key for record in records])
     shown = [record.transition_state_id for record in records if record.transition_state_id is not None]
-    states = {state.id: state for state in queries.transition_states(session, shown)}
+    states = {state.id: state for state in transition_states(session, shown)}
     attempts = _attempts(session, stored, level_key)
     reactions = [
         _reaction_entry(
@@ -150,7 +151,7 @@ def _attempts(
 def _reaction_entry(
     record: queries.ReactionRecord,
     reaction: Reaction,
-    state: queries.TransitionStateRecord | None,
+    state: TransitionStateRecord | None,
     attempts: list[AttemptEntry],
 ) -> ReactionEntry:
     """One reaction; `unintended` is its outcome only where its own search ended elsewhere."""
@@ -178,7 +179,7 @@ def _reaction_entry(
     )
 
 
-def _ts_entry(record: queries.TransitionStateRecord) -> TSEntry:
+def _ts_entry(record: TransitionStateRecord) -> TSEntry:
     state = record.transition_state
     return TSEntry(
         geometry=state.geometry,

@@ -12,8 +12,8 @@ from chem.search import SearchSettings
 from chem.types import LevelOfTheory, TSCandidate
 from chem.verification import VerificationSettings
 from db.load import load_candidates, load_end_points, load_reactions
-from db.queries import transition_states_of
 from db.tables import CalculationKind
+from db.transition_states import transition_states_of
 from db.work import ClaimedCalculation
 from tasks import jobs
 

@@ -29,9 +29,9 @@ from db.audits import (
 from db.campaigns import load_decisions, reaction_members, record_decisions
 from db.engine import open_database, reading, writing
 from db.load import load_candidates, load_end_points
-from db.queries import transition_states
 from db.store import add_candidates, add_model_version
 from db.tables import CalculationKind
+from db.transition_states import transition_states
 from db.work import enqueue
 from tasks.generators import error_judge, make_generator, weights_of
 from tasks.plan import calculation_settings, candidate_settings, preparation_settings

@@ -21,10 +21,11 @@ from db.audits import (
 )
 from db.campaigns import add_campaign, load_decisions, record_decisions
 from db.engine import reading, writing
-from db.queries import ReactionFilter, reactions, transition_states, transition_states_found_by
+from db.queries import ReactionFilter, reactions
 from db.results import record_estimate, record_search
 from db.store import add_reactions
 from db.tables import AuditRow, CalculationKind
+from db.transition_states import transition_states, transition_states_found_by
 from db.work import claim, enqueue
 
 SETTINGS = {"candidates": 3}

@@ -161,3 +161,21 @@ def test_sqlite_joins_the_rankings_by_index_and_not_row_by_row(tmp_path):
             plan = [row[-1] for row in session.execute(text(f"EXPLAIN QUERY PLAN {query}"))]
             assert not [step for step in plan if step.startswith("SCAN") and step.endswith("LEFT-JOIN")]
     engine.dispose()
+
+
+def test_heights_are_told_above_the_path_and_above_the_lowest_known_conformers(engine, network, search):
+    with writing(engine) as session:
+        record_search(session, search(), network.search_result(), found={1: network.decay})
+    with reading(engine) as session:
+        records = by_key(session)
+        rows = session.execute(text("SELECT * FROM reaction_summary")).mappings().all()
+    shift, decay = records["shift"], records["decay"]
+    assert shift.height_above_reactant_minima_kcal_mol == pytest.approx(2.0 * KCAL_MOL_PER_EV)
+    # hydroxymethylene was seen 0.5 eV lower, as the reactant of its decay
+    assert shift.barrier_reverse_kcal_mol == pytest.approx(1.0 * KCAL_MOL_PER_EV)
+    assert shift.height_above_product_minima_kcal_mol == pytest.approx(1.5 * KCAL_MOL_PER_EV)
+    assert decay.height_above_product_minima_kcal_mol is None  # neither hydrogen nor carbon monoxide was seen alone
+    for row in rows:
+        for side in ("reactant", "product"):
+            name = f"height_above_{side}_minima_kcal_mol"
+            assert row[name] == pytest.approx(getattr(records[row["reaction_key"]], name))

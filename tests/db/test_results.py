@@ -17,13 +17,12 @@ from db.queries import (
     ReactionFilter,
     reactions,
     species,
-    transition_state_of,
-    transition_states_found_by,
 )
 from db.results import Estimate, add_estimates, record_estimate, record_preparation, record_search
 from db.store import add_reactions
 from db.tables import CalculationKind
 from db.totals import failures
+from db.transition_states import transition_state_of, transition_states_found_by
 from db.work import LeaseLostError, release
 
 

@@ -10,8 +10,9 @@ from chem.levels import resolve_level
 from chem.outcomes import CheckName, Status
 from chem.verification import VerificationSettings
 from db.engine import open_database, reading
-from db.queries import ReactionFilter, reactions, transition_states_of
+from db.queries import ReactionFilter, reactions
 from db.tables import CalculationKind, CalculationRow
+from db.transition_states import transition_states_of
 from tasks import calculations
 from tasks.calculations import open_work, run_calculations
 from tasks.campaign import expand_frontier, start_campaign

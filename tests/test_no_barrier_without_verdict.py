@@ -1,0 +1,173 @@
+"""Whatever Cairn says of the height of a transition state, it says with its verdict and its level of theory."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import re
+
+import pytest
+from sqlalchemy import inspect
+
+from cli.finish import summary_record
+from cli.main import run
+from cli.ts import search_record
+from db.engine import open_database, reading
+from db.tables import CalculationKind
+from report.from_database import campaign_report
+from report.html import render_report
+from tasks import calculations
+from tasks.calculations import open_work, run_calculations
+from tasks.campaign import expand_frontier, start_campaign
+from tasks.jobs import PairJob, search_pair
+from tasks.rungs import make_rung
+from tasks.settings import load_settings
+from tasks.triage import generate_candidates
+from tasks.work_queue import exploration_queue
+from tasks.workers import Finished, WorkerLimits
+
+HEIGHT = re.compile(r"^(from_)?(barrier|e0|gibbs_298|height|rate)_.*_(kcal_mol|ev|per_s)$|^(forward|reverse)_ev$")
+NO_HEIGHT = re.compile(r"error|max_barrier")
+MODULES = ("chem.outcomes", "db.queries", "db.transition_states", "report.content")
+
+
+def is_height(name):
+    return bool(HEIGHT.match(name)) and not NO_HEIGHT.search(name)
+
+
+def heights(value, above=()):
+    """Every height in plain JSON with the objects that hold it, the innermost last."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if is_height(name) and inner is not None:
+                yield name, (*above, value)
+            yield from heights(inner, (*above, value))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from heights(inner, above)
+
+
+def assert_told(record):
+    """Each height has a verdict beside it, and a level beside it or around it; returns how many there are."""
+    found = list(heights(record))
+    for name, holders in found:
+        assert holders[-1].get("verdict") or holders[-1].get("from_verdict"), name
+        assert any(holder.get("level") or holder.get("from_level") for holder in holders), name
+    return len(found)
+
+
+class InThisProcess:
+    """A pool without processes."""
+
+    def run(self, function, jobs):
+        for job in jobs:
+            yield Finished(job=job, value=function(job), fault=None)
+
+
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory):
+    """Settings and campaign after one round from hydrogen cyanide, every reaction searched."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calculations, "shared_pool", lambda _limits: InThisProcess())
+        settings = load_settings(
+            database=f"sqlite:///{tmp_path_factory.mktemp('verdicts') / 'network.db'}",
+            seeds=("C#N",),
+            generator="classical",
+            verify="all",
+            end_points={"n_conformers": 1},
+        )
+        name = start_campaign.fn(settings)
+        expand_frontier.fn(settings, name, 1)
+        for kind in (CalculationKind.PREPARE, CalculationKind.SEARCH):
+            queue = exploration_queue(settings, name, kind)
+            while open_work(queue):
+                run_calculations.fn(queue)
+            if kind is CalculationKind.PREPARE:
+                generate_candidates.fn(settings, name, 1)
+    return settings, name
+
+
+def test_every_query_on_the_command_line_tells_them(explored, capsys):
+    settings, _ = explored
+    assert run(["query", "reactions", "--json", "--db", settings.database]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sum(assert_told(record) for record in records) >= 4
+    assert run(["query", "species", "--json", "--db", settings.database]) == 0
+    for line in capsys.readouterr().out.splitlines():
+        assert_told(json.loads(line))
+
+
+def test_the_summary_and_the_page_of_an_exploration_tell_them(explored, tmp_path):
+    settings, name = explored
+    engine = open_database(settings.database)
+    with reading(engine) as session:
+        content = campaign_report(session, name)
+    engine.dispose()
+    assert assert_told(summary_record(content, settings, name, tmp_path / "page.html")) >= 1
+    assert all(entry.verdict is not None for entry in content.reactions if entry.barrier_forward_kcal_mol is not None)
+    assert "GFN2-xTB" in content.level
+    assert "GFN2-xTB" in render_report(content)
+
+
+def test_a_single_search_tells_them(explored):
+    from chem.levels import resolve_level
+    from chem.search import SearchSettings
+    from db.load import load_end_points
+    from tasks.plan import preparation_settings
+
+    settings, _ = explored
+    engine = open_database(settings.database)
+    with reading(engine) as session:
+        from db.queries import reactions
+
+        (record,) = reactions(session)
+        ends = load_end_points(session, [record.key], "GFN2-xTB", preparation_settings(settings))[record.key][0]
+    engine.dispose()
+    result = search_pair(PairJob(ends=ends, level=resolve_level("gfn2"), settings=SearchSettings()))
+    assert assert_told(search_record(result)) >= 2
+
+
+def test_a_verification_tells_them_of_both_levels(explored):
+    from chem.levels import resolve_level
+    from cli.verify import verified_record
+    from db.queries import reactions
+
+    settings, _ = explored
+    rung = make_rung(
+        database=settings.database,
+        level=resolve_level("hf/3-21g"),
+        from_level_key="GFN2-xTB",
+        verification=None,
+        workers=WorkerLimits(),
+    )
+    engine = open_database(settings.database)
+    with reading(engine) as session:
+        (record,) = reactions(session)
+    engine.dispose()
+    assert assert_told(verified_record(record, record, None, rung)) >= 3
+
+
+def test_every_view_and_table_with_heights_has_columns_for_them(explored):
+    settings, _ = explored
+    engine = open_database(settings.database)
+    seen = inspect(engine)
+    count = 0
+    for name in (*seen.get_table_names(), *seen.get_view_names()):
+        columns = {column["name"] for column in seen.get_columns(name)}
+        if any(map(is_height, columns)):
+            count += 1
+            assert "verdict" in columns, name
+            assert columns & {"level_key", "level_id"}, name
+    engine.dispose()
+    assert count >= 3
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_value_with_heights_has_fields_for_them(module):
+    for value in vars(importlib.import_module(module)).values():
+        if not dataclasses.is_dataclass(value):
+            continue
+        names = {field.name for field in dataclasses.fields(value)}
+        if any(map(is_height, names)):
+            assert "verdict" in names, value
