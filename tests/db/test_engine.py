@@ -187,8 +187,8 @@ def test_what_calculations_of_an_older_schema_cost_is_not_known(tmp_path):
         connection.execute(
             text(
                 "INSERT INTO calculation (kind, subject_key, level_key, settings_hash, settings, state, attempt,"
-                " faults, max_attempts, enqueued_at, gradient_calls, seconds) VALUES ('search', 'shift', 'GFN2-xTB', '', '{}',"
-                " 'done', 1, 0, 3, '2026-01-01 00:00:00', 80, 4.0)"
+                " faults, max_attempts, enqueued_at, gradient_calls, seconds)"
+                " VALUES ('search', 'shift', 'GFN2-xTB', '', '{}', 'done', 1, 0, 3, '2026-01-01 00:00:00', 80, 4.0)"
             )
         )
     engine.dispose()
