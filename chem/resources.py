@@ -51,7 +51,7 @@ def estimated_memory_gib(geometry: Geometry, level: LevelOfTheory, *, hessian: b
     higher, up to the limit that PySCF was told.
 
     The coefficients were fitted roughly to peaks of PySCF 2.14: gradients of up to 26 atoms and 222 basis functions,
-    Hessians of up to 12 atoms and 72 functions. Where integrals had no room, estimates were 0.8 to 1.3 of the peaks.
+    Hessians of up to 12 atoms and 114 functions. Where integrals had no room, estimates were 0.8 to 1.3 of the peaks.
     Larger molecules, solvents and non-local functionals were not measured.
 
     Args:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from chem.errors import DatabaseError
 from db.engine import open_database, reading, upgrade, writing
 from db.schema import VERSION_TABLE, schema_versions
 from db.store import add_species
-from db.tables import Base
+from db.tables import Base, CalculationRow
 
 ROOT = Path(__file__).parents[2]
 
@@ -171,6 +171,33 @@ def test_an_older_schema_is_refused_with_both_versions_until_it_is_upgraded(tmp_
     engine = open_database(path)
     with reading(engine) as session:
         assert session.scalar(text("SELECT smiles FROM species_summary")) == "[H][H]"
+    engine.dispose()
+
+
+def test_what_calculations_of_an_older_schema_cost_is_not_known(tmp_path):
+    from alembic import command
+
+    from db.engine import _engine, _parse
+    from db.schema import _config
+
+    path = tmp_path / "old.db"
+    engine = _engine(_parse(path), str(path))
+    with engine.begin() as connection:
+        command.upgrade(_config(connection), "0004")
+        connection.execute(
+            text(
+                "INSERT INTO calculation (kind, subject_key, level_key, settings_hash, settings, state, attempt,"
+                " faults, max_attempts, enqueued_at, gradient_calls, seconds)"
+                " VALUES ('search', 'shift', 'GFN2-xTB', '', '{}', 'done', 1, 0, 3, '2026-01-01 00:00:00', 80, 4.0)"
+            )
+        )
+    engine.dispose()
+    upgrade(path)
+    engine = open_database(path)
+    with reading(engine) as session:
+        (row,) = session.scalars(select(CalculationRow))
+        assert (row.gradient_calls, row.seconds) == (80, 4.0)
+        assert (row.hessian_calls, row.scf_cycles, row.cpu_seconds, row.peak_memory_gib) == (None, None, None, None)
     engine.dispose()
 
 
