@@ -49,10 +49,11 @@ def heights(value, above=()):
 
 
 def assert_told(record):
-    """Each height has a verdict beside it, and a level beside it or around it; returns how many there are."""
+    """Each height has a verdict and a level, in its own object or one around it; returns how many heights there are."""
     found = list(heights(record))
     for name, holders in found:
-        assert holders[-1].get("verdict") or holders[-1].get("from_verdict"), name
+        own = "from_verdict" if name.startswith("from_") else "verdict"
+        assert any(holder.get(own) for holder in holders), name
         assert any(holder.get("level") or holder.get("from_level") for holder in holders), name
     return len(found)
 
