@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from chem.alignment import align, rmsd
+from chem.barrierless import BarrierlessStep, barrierless_step, fell_together
 from chem.distance_windows import APART, CLOSE, FloatArray, windows_between, windows_of
 from chem.embedding import embed, fit, seed_from, strain
 from chem.endpoint_checks import check_relaxed, holds_stereo, same_handedness, species_found
@@ -28,6 +30,7 @@ from chem.relax import Relaxation, relax
 from chem.types import Geometry, LevelOfTheory, Reaction, Species
 
 DISTINCT_ANGSTROM = 0.25  # root-mean-square difference of pair distances over which structures count as different
+SideName = Literal["reactant", "product"]
 LARGEST_STRAIN = 0.5  # Angstrom^2, of a half-way structure that still counts as one
 
 
@@ -93,6 +96,8 @@ class PreparedReaction:
         gradient_calls: Energy-and-gradient evaluations spent.
         seconds: Wall time.
         failure: Why there is no pair.
+        barrierless: Where there is no pair because the molecules of one side fall into each other, what they gain; the
+            failure is None then.
         reactant_found: Species that the reactant side relaxed to: the wanted ones where there is a pair, else those of
             the first attempt that became something else; empty where no relaxation got that far.
         product_found: The same of the product side.
@@ -104,6 +109,7 @@ class PreparedReaction:
     gradient_calls: int
     seconds: float
     failure: Failure | None = None
+    barrierless: BarrierlessStep | None = None
     reactant_found: tuple[Species, ...] = ()
     product_found: tuple[Species, ...] = ()
 
@@ -122,6 +128,7 @@ class _Progress:
     reactant_found: tuple[Species, ...] = ()  # what a side became instead, in the first attempt that lost it
     product_found: tuple[Species, ...] = ()
     held: set[str] = field(default_factory=set)  # sides that were the wanted species in some attempt
+    joined: dict[SideName, tuple[FloatArray, float]] = field(default_factory=dict)  # sides that became the other one
 
 
 def prepare_end_points(
@@ -154,16 +161,36 @@ def prepare_end_points(
         progress.failures.append(Failure(stage=Stage.PREPARE, kind=error.kind, message=str(error)))
     progress.pairs.sort(key=lambda pair: pair.guess_energy_ev)
     found = bool(progress.pairs)
+    barrierless = None if found else _barrierless(reaction, level, counter, progress)
     return PreparedReaction(
         reaction_key=reaction.key,
         level=level,
         pairs=tuple(progress.pairs),
         gradient_calls=counter.calls,
         seconds=time.monotonic() - begun,
-        failure=None if found else _summary(progress.failures, settings),
+        failure=None if found or barrierless is not None else _summary(progress.failures, settings),
+        barrierless=barrierless,
         reactant_found=_found(reaction.reactants, progress.reactant_found, "reactant", progress),
         product_found=_found(reaction.products, progress.product_found, "product", progress),
     )
+
+
+def _barrierless(
+    reaction: Reaction, level: LevelOfTheory, counter: GradientCounter, progress: _Progress
+) -> BarrierlessStep | None:
+    """What molecules gain that fell into each other wherever they were let go, the other side being what they became.
+
+    None where none did, where they also stood apart once, or where one of them alone could not be computed.
+    """
+    for name, (positions, energy) in progress.joined.items():
+        if name in progress.held:
+            continue
+        graph = reaction.reactant_graph if name == "reactant" else reaction.product_graph
+        try:
+            return barrierless_step(graph, name, positions, energy, level, counter)
+        except CalculationError as error:
+            progress.failures.append(Failure(stage=Stage.PREPARE, kind=error.kind, message=str(error)))
+    return None
 
 
 def _found(
@@ -302,14 +329,16 @@ def _relaxed_pair(
 def _relaxed_side(
     reaction: Reaction,
     start: FloatArray,
-    name: str,
+    name: SideName,
     level: LevelOfTheory,
     settings: EndPointSettings,
     counter: GradientCounter,
     progress: _Progress,
 ) -> Relaxation | None:
     """Slide to one side and relax; where that becomes another species, once more from reacting atoms further apart."""
-    graph = reaction.reactant_graph if name == "reactant" else reaction.product_graph
+    graph, other = reaction.reactant_graph, reaction.product_graph
+    if name == "product":
+        graph, other = other, graph
     for shares in (CLOSE, APART):
         positions = fit(start, windows_of(graph, reaction.broken + reaction.formed, shares))
         result = relax(
@@ -327,6 +356,8 @@ def _relaxed_side(
         progress.failures.append(failure)
         if failure.kind != "collapsed":
             return None
+        if shares is APART and fell_together(graph, other, result):
+            progress.joined.setdefault(name, (positions, result.energy_ev))
         found = species_found(result.geometry)
         if name == "reactant":
             progress.reactant_found = progress.reactant_found or found

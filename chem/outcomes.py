@@ -114,6 +114,7 @@ class Outcome(StrEnum):
 
     INTENDED = "intended"
     UNINTENDED = "unintended"
+    BARRIERLESS = "barrierless"  # known before any search: the molecules of a side fall into each other
     FAILED = "failed"
 
 

@@ -160,6 +160,8 @@ def reaction_record(record: ReactionRecord) -> dict[str, Any]:
             if record.failure is not None
             else None
         ),
+        "barrierless_side": record.barrierless_side,
+        "dissociation_kcal_mol": record.dissociation_kcal_mol,
         "gradient_calls": record.gradient_calls,
         "seconds": record.seconds,
     }
@@ -183,7 +185,7 @@ def _verdict(record: ReactionRecord) -> str | None:
     """The verdict of its transition state; without one, of its own search; None while that is pending."""
     if record.verdict is not None:
         return record.verdict.value
-    return {"unintended": "failed", "failed": "could_not_check"}.get(record.outcome or "")
+    return {"unintended": "failed", "failed": "could_not_check", "barrierless": "estimated"}.get(record.outcome or "")
 
 
 def _by_barrier(record: ReactionRecord) -> tuple[bool, float, str]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
+from chem.barrierless import BarrierlessStep
 from chem.outcomes import Failure, Outcome
 from db.convert import failure_values
 from db.tables import CalculationRow, CalculationState
@@ -43,6 +44,7 @@ def finish(
     seconds: float,
     spent: Spent = NOTHING_KNOWN,
     failure: Failure | None = None,
+    barrierless: BarrierlessStep | None = None,
     program: str = "",
     version: str = "",
 ) -> bool:
@@ -56,6 +58,7 @@ def finish(
         seconds: Wall time spent.
         spent: What else it cost.
         failure: Why, where it failed chemically.
+        barrierless: What a preparation without a barrier found.
         program: Program that ran.
         version: Its version.
 
@@ -72,6 +75,8 @@ def finish(
         "seconds": seconds,
         "program": program,
         "version": version,
+        "barrierless_side": None if barrierless is None else barrierless.apart_side,
+        "barrierless_height_ev": None if barrierless is None else barrierless.height_ev,
         **asdict(spent),
         **failure_values(failure),
     }

@@ -78,9 +78,11 @@ class ReactionRecord:
         verdict: Of the transition state shown; None where there is none.
         checks: Its checks.
         transition_state_id: Row id of it.
-        outcome: intended, unintended, failed or pending: of the reaction's own search, or unintended where it is known
-            only from the search for another; None where nothing was queued or found.
+        outcome: intended, unintended, barrierless, failed or pending: of the reaction's own search, or unintended where
+            it is known only from the search for another; None where nothing was queued or found.
         failure: Why its own preparation or search failed.
+        barrierless_side: Where the outcome is barrierless, the side whose molecules fall into each other.
+        dissociation_kcal_mol: How high those molecules lie apart above what they become, without a check.
         gradient_calls: Spent on all its calculations.
         seconds: Wall time of all its calculations.
     """
@@ -101,6 +103,8 @@ class ReactionRecord:
     transition_state_id: int | None
     outcome: str | None
     failure: Failure | None
+    barrierless_side: str | None = None
+    dissociation_kcal_mol: float | None = None
     gradient_calls: int
     seconds: float
 
@@ -224,6 +228,8 @@ def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
             own.c.failure_stage,
             own.c.failure_kind,
             own.c.failure_message,
+            CalculationRow.barrierless_side,
+            CalculationRow.barrierless_height_ev,
             func.coalesce(costs.c.gradient_calls, 0).label("gradient_calls"),
             func.coalesce(costs.c.seconds, 0.0).label("seconds"),
         )
@@ -233,6 +239,7 @@ def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
         .outerjoin(reactants, _minimum_of(reactants, Side.REACTANT, shown))
         .outerjoin(products, _minimum_of(products, Side.PRODUCT, shown))
         .outerjoin(own, and_(own.c.reaction_id == ReactionRow.id, *shown_by(own, filters.level_key)))
+        .outerjoin(CalculationRow, CalculationRow.id == own.c.calculation_id)
         .outerjoin(costs, costs.c.reaction_id == ReactionRow.id)
     )
     if filters.species_key is not None:
@@ -281,6 +288,8 @@ def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRe
         transition_state_id=row.transition_state_id,
         outcome=row.outcome,
         failure=failure,
+        barrierless_side=row.barrierless_side,
+        dissociation_kcal_mol=_kcal_mol_or_none(row.barrierless_height_ev),
         gradient_calls=int(row.gradient_calls),
         seconds=float(row.seconds),
     )

@@ -77,14 +77,16 @@ def record_preparation(
         LeaseLostError: The lease was given to another; nothing is written.
     """
     level = prepared.level
+    outcome = PREPARED if prepared.failure is None else Outcome.FAILED.value
     fresh = finish(
         session,
         claimed,
-        outcome=PREPARED if prepared.failure is None else Outcome.FAILED.value,
+        outcome=outcome if prepared.barrierless is None else Outcome.BARRIERLESS.value,
         gradient_calls=prepared.gradient_calls,
         seconds=prepared.seconds,
         spent=spent,
         failure=prepared.failure,
+        barrierless=prepared.barrierless,
         program=level.program,
         version=level.version,
     )

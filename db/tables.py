@@ -194,6 +194,9 @@ class CalculationRow(FailureColumns, Base):
     outcome: Mapped[str | None]
     program: Mapped[str | None]
     version: Mapped[str | None]
+    # of a preparation that ended `barrierless`: the side whose molecules fall into each other, and their height apart
+    barrierless_side: Mapped[str | None]
+    barrierless_height_ev: Mapped[float | None]
 
 
 class AbandonedAttemptRow(Base):

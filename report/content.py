@@ -25,6 +25,7 @@ class State(StrEnum):
     ESTIMATED = "estimated"
     CHECK_FAILED = "check_failed"
     UNINTENDED = "unintended"
+    BARRIERLESS = "barrierless"
     NO_TRANSITION_STATE = "no_transition_state"
     NOT_SEARCHED = "not_searched"
 
@@ -156,6 +157,8 @@ class ReactionEntry:
             return _STATE_OF_VERDICT[self.verdict]
         if self.outcome is Outcome.UNINTENDED:
             return State.UNINTENDED
+        if self.outcome is Outcome.BARRIERLESS:
+            return State.BARRIERLESS
         if self.outcome is None and self.failure is None:
             return State.NOT_SEARCHED
         return State.NO_TRANSITION_STATE

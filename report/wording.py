@@ -15,6 +15,7 @@ STATE_LABELS: dict[State, str] = {
     State.ESTIMATED: "estimated",
     State.CHECK_FAILED: "check failed",
     State.UNINTENDED: "led elsewhere",
+    State.BARRIERLESS: "no barrier",
     State.NO_TRANSITION_STATE: "no transition state",
     State.NOT_SEARCHED: "not searched",
 }
@@ -24,6 +25,7 @@ STATE_GLYPHS: dict[State, str] = {
     State.ESTIMATED: "≈",
     State.CHECK_FAILED: "✕",
     State.UNINTENDED: "↷",
+    State.BARRIERLESS: "↘",
     State.NO_TRANSITION_STATE: "∅",
     State.NOT_SEARCHED: "○",
 }
@@ -33,6 +35,7 @@ STATE_MEANINGS: dict[State, str] = {
     State.ESTIMATED: "no check was run: a guess, not a result",
     State.CHECK_FAILED: "a check failed; do not use this barrier",
     State.UNINTENDED: "the search ended in the transition state of another reaction",
+    State.BARRIERLESS: "the molecules of one side fall into each other: there is no transition state to find",
     State.NO_TRANSITION_STATE: "no transition state was found",
     State.NOT_SEARCHED: "enumerated only",
 }
@@ -55,6 +58,7 @@ STATE_OF_STATUS: dict[str, State] = {
 OUTCOME_LABELS: dict[Outcome, str] = {
     Outcome.INTENDED: "intended",
     Outcome.UNINTENDED: "led elsewhere",
+    Outcome.BARRIERLESS: "no barrier",
     Outcome.FAILED: "failed",
 }
 STAGE_LABELS: dict[str, str] = {

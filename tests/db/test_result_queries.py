@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import text
 
+from chem.barrierless import BarrierlessStep
+from chem.endpoints import PreparedReaction
 from chem.outcomes import Status
 from chem.units import KCAL_MOL_PER_EV
 from db.campaigns import add_campaign, add_reaction_members, add_species_members
@@ -17,7 +19,7 @@ from db.queries import (
     reactions,
     species,
 )
-from db.results import Estimate, add_estimates, record_search
+from db.results import Estimate, add_estimates, record_preparation, record_search
 from db.store import add_reactions
 from db.tables import CalculationKind
 from db.totals import costs, failures, progress
@@ -179,3 +181,26 @@ def test_heights_are_told_above_the_path_and_above_the_lowest_known_conformers(e
         for side in ("reactant", "product"):
             name = f"height_above_{side}_minima_kcal_mol"
             assert row[name] == pytest.approx(getattr(records[row["reaction_key"]], name))
+
+
+def test_a_step_without_a_barrier_is_no_failure(engine, network, gfn2):
+    with writing(engine) as session:
+        add_reactions(session, [network.decay])
+        enqueue(session, kind=CalculationKind.PREPARE, reaction_keys=["decay"], level_key=gfn2.key)
+    (one,) = claim(engine, kind=CalculationKind.PREPARE, worker="one", limit=1, lease_seconds=60)
+    prepared = PreparedReaction(
+        reaction_key="decay",
+        level=gfn2,
+        pairs=(),
+        gradient_calls=9,
+        seconds=0.1,
+        barrierless=BarrierlessStep(apart_side="product", height_ev=2.0),
+    )
+    with writing(engine) as session:
+        assert record_preparation(session, one, prepared)
+    with reading(engine) as session:
+        record = by_key(session)["decay"]
+        assert failures(session) == []
+    assert (record.outcome, record.failure, record.verdict) == ("barrierless", None, None)
+    assert record.barrierless_side == "product"
+    assert record.dissociation_kcal_mol == pytest.approx(2.0 * KCAL_MOL_PER_EV)

@@ -195,7 +195,8 @@ def make_content(most=45):
         elif kind == 5:
             reactions.append(ReactionEntry(**common, barrier_forward_kcal_mol=forward, verdict=Status.ESTIMATED))
         elif kind == 6:
-            reactions.append(ReactionEntry(**common, outcome=Outcome.UNINTENDED))
+            outcome = Outcome.BARRIERLESS if number % 4 == 0 else Outcome.UNINTENDED
+            reactions.append(ReactionEntry(**common, outcome=outcome))
         elif kind == 7:
             reactions.append(
                 ReactionEntry(**common, outcome=Outcome.FAILED, failure=FAILURES[number // 9 % len(FAILURES)])
