@@ -21,7 +21,7 @@ from pyscf.lib.exceptions import BasisNotFoundError
 from pyscf.scf.dispersion import check_disp, parse_dft
 from pyscf.solvent.smd import solvent_db
 
-from chem.errors import CalculationError, ConfigurationError, ElementError
+from chem.errors import CalculationError, ConfigurationError, ElectronCountError, ElementError
 from chem.levels import GRID, SCF_TOLERANCE_HARTREE
 from chem.types import Geometry, LevelOfTheory
 from chem.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
@@ -125,6 +125,8 @@ class PyscfBackend:
             CalculationError: No way to a self-consistent field worked, or the response equations did not converge.
         """
         energy = self._solve(positions)
+        if min(self._field.mol.nelec) == 0 and self._geometry.multiplicity > 1:
+            return None  # PySCF's response of an unrestricted field needs electrons of both spins
         try:
             blocks = np.asarray(_quietly(self._field.Hessian().kernel))
         except (NotImplementedError, AttributeError):
@@ -153,7 +155,14 @@ class PyscfBackend:
             cart=self._options.get("cartesian_basis") == "yes",
             verbose=0,
         )
-        return _quietly(molecule.build, dump_input=False, parse_arg=False)
+        _quietly(molecule.build, dump_input=False, parse_arg=False)
+        if not 0 < max(molecule.nelec) <= molecule.nao:
+            raise ElectronCountError(
+                f"{geometry.formula} with charge {geometry.charge} and multiplicity {geometry.multiplicity} has"
+                f" {max(molecule.nelec)} electrons of one spin, {self._level.basis} {molecule.nao} orbitals for them;"
+                " give another charge, multiplicity or basis"
+            )
+        return molecule
 
     def _mean_field(self, molecule: Any) -> Any:
         """The solver of the level, unrestricted for open shells."""
@@ -222,8 +231,10 @@ class PyscfBackend:
 
         def stable() -> float:
             energy = plainly()
-            # A radical's first field is often not its lowest: leave it along its instabilities.
-            for _ in range(MOST_INSTABILITIES if self._geometry.multiplicity > 1 and field.converged else 0):
+            # A radical's first field is often not its lowest: leave it along its instabilities, if orbitals can turn.
+            turns = any(0 < electrons < field.mol.nao for electrons in field.mol.nelec)
+            follow = self._geometry.multiplicity > 1 and field.converged and turns
+            for _ in range(MOST_INSTABILITIES if follow else 0):
                 orbitals, _, is_stable, _ = _quietly(field.stability, return_status=True)
                 if is_stable:
                     break

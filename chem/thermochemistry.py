@@ -111,8 +111,8 @@ def thermochemistry(
     Raises:
         InputError: The temperature or symmetry number is not positive, or the modes are not those of such a point.
     """
-    if not temperature_k > 0:
-        raise InputError(f"the temperature must be positive, got {temperature_k} K")
+    if not 0 < temperature_k < float("inf"):
+        raise InputError(f"the temperature must be positive and finite, got {temperature_k} K")
     if symmetry_number < 1:
         raise InputError(f"the symmetry number must be at least 1, got {symmetry_number}")
     modes = np.sort(np.asarray(vibrations.frequencies_cm1, dtype=np.float64))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.output import plain_failure, plain_level, print_json, print_table
+from cli.single_job import TIME_LIMIT_S, run_alone
 
 if TYPE_CHECKING:
     from tasks.jobs import ThermoReport
@@ -26,11 +27,15 @@ def thermo_command(
     ] = 100.0,
     saddle: Annotated[bool, typer.Option("--saddle", help="The structure is a saddle point, and stays one.")] = False,
     symmetry_number: Annotated[
-        int | None, typer.Option(min=1, help="Rotational symmetry number; default: found from the structure.")
+        int | None,
+        typer.Option(min=1, max=10**6, help="Rotational symmetry number; default: found from the structure."),
     ] = None,
     charge: Annotated[int, typer.Option(help="Total charge.")] = 0,
     multiplicity: Annotated[int, typer.Option(min=1, help="Spin multiplicity 2S+1.")] = 1,
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 3000,
+    time_limit: Annotated[
+        float, typer.Option(min=1, help="Wall time after which the calculation is killed and nothing is kept, s.")
+    ] = TIME_LIMIT_S,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Compute the thermochemistry of one structure as an ideal gas.
@@ -52,13 +57,12 @@ def thermo_command(
     from chem.thermochemistry import STANDARD_STATES  # noqa: PLC0415
     from chem.xyz import read_xyz  # noqa: PLC0415
     from tasks.jobs import ThermoJob, thermo_of  # noqa: PLC0415
-    from tasks.workers import WorkerLimits, WorkerPool  # noqa: PLC0415
 
     if standard_state not in STANDARD_STATES:
         raise typer.BadParameter(
             f"{standard_state!r} is none of {', '.join(STANDARD_STATES)}", param_hint="--standard-state"
         )
-    wrong = [each for each in temperature or [] if not each > 0]
+    wrong = [each for each in temperature or [] if not 0 < each < float("inf")]
     if wrong:
         raise typer.BadParameter(f"{wrong[0]} K is no temperature; give one above 0", param_hint="--temperature")
     theory = resolve_level(level, entries=read_levels(levels))
@@ -76,12 +80,9 @@ def thermo_command(
         symmetry_number=symmetry_number,
         budget_gradient_calls=budget,
     )
-    with Console(stderr=True).status(f"computing at {theory.key}"), WorkerPool(WorkerLimits(n_workers=1)) as pool:
-        (finished,) = pool.run(thermo_of, [job])
-    if finished.value is None:
-        typer.echo(f"error: the calculation was lost: {finished.fault}", err=True)
-        raise typer.Exit(1)
-    record = thermo_record(finished.value, job.geometry.charge, job.geometry.multiplicity)
+    with Console(stderr=True).status(f"computing at {theory.key}"):
+        report = run_alone(thermo_of, job, time_limit)
+    record = thermo_record(report, job.geometry.charge, job.geometry.multiplicity)
     if json_only:
         print_json(record)
         return

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import plain_failure, print_json, print_table
+from cli.output import check_output, plain_failure, print_json, print_table
+from cli.single_job import TIME_LIMIT_S, run_alone
 
 if TYPE_CHECKING:
     from chem.outcomes import SearchResult
@@ -24,6 +25,9 @@ def ts_command(
     ] = "gfn2",
     levels: Annotated[Path | None, typer.Option(help="YAML file with further levels of theory.")] = None,
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 3000,
+    time_limit: Annotated[
+        float, typer.Option(min=1, help="Wall time after which the calculation is killed and nothing is kept, s.")
+    ] = TIME_LIMIT_S,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the transition state, XYZ.")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -45,7 +49,6 @@ def ts_command(
     from chem.search import SearchSettings  # noqa: PLC0415
     from chem.xyz import read_xyz, write_xyz  # noqa: PLC0415
     from tasks.jobs import PairJob, search_pair  # noqa: PLC0415
-    from tasks.workers import WorkerLimits, WorkerPool  # noqa: PLC0415
 
     theory = resolve_level(level, entries=read_levels(levels))
     ends = EndPoints(
@@ -53,29 +56,20 @@ def ts_command(
         product=read_xyz(product, charge=charge, multiplicity=multiplicity),
     )
     check_elements(ends.reactant, theory)
-    if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
-        raise typer.BadParameter(f"{output} is no file in an existing folder", param_hint="--output")
+    check_output(output)
     job = PairJob(ends=ends, level=theory, settings=SearchSettings(budget_gradient_calls=budget))
-    # In a process of its own: xtb can end the process it runs in, and that must not end this one without a word.
-    with (
-        Console(stderr=True).status(f"searching at {theory.method}, at most {budget} gradient calls"),
-        WorkerPool(WorkerLimits(n_workers=1)) as pool,
-    ):
-        (finished,) = pool.run(search_pair, [job])
-    if finished.value is None:
-        typer.echo(f"error: the search was lost: {finished.fault}", err=True)
-        raise typer.Exit(1)
-    result = finished.value
+    with Console(stderr=True).status(f"searching at {theory.method}, at most {budget} gradient calls"):
+        result = run_alone(search_pair, job, time_limit)
     record = search_record(result)
     state = result.best.transition_state
-    if output is not None and state is not None:
-        comment = f"outcome={result.outcome} energy_ev={state.energy_ev:.6f} level={theory.key}"
-        write_xyz(output, state.geometry, comment)
     if json_lines:
         print_json(record)
-        return
-    _print(record, result)
-    if output is not None:
+    else:
+        _print(record, result)
+    if output is not None and state is not None:  # after printing: a full disk must not take the result along
+        comment = f"outcome={result.outcome} energy_ev={state.energy_ev:.6f} level={theory.key}"
+        write_xyz(output, state.geometry, comment)
+    if output is not None and not json_lines:
         typer.echo(
             f"transition state written to {output}" if state is not None else f"no geometry to write to {output}"
         )
