@@ -21,10 +21,11 @@ def check_distances(geometry: Geometry, where: str) -> None:
     first, second = np.triu_indices(geometry.n_atoms, k=1)
     if not first.size:
         return
+    widest = float(np.ptp(geometry.positions, axis=0).max())
+    if not widest < FARTHEST_ANGSTROM:
+        raise GeometryError(f"{where}: two atoms are {widest:.3g} Angstrom apart; give positions in Angstrom")
     apart = np.linalg.norm(geometry.positions[first] - geometry.positions[second], axis=1)  # (n_pairs,) Angstrom
     closest = int(apart.argmin())
-    if not apart.max() < FARTHEST_ANGSTROM:
-        raise GeometryError(f"{where}: two atoms are {apart.max():.3g} Angstrom apart; positions are in Angstrom")
     if apart[closest] < CLASH_ANGSTROM:
         i, j = int(first[closest]), int(second[closest])
         raise GeometryError(

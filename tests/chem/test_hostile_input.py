@@ -112,7 +112,7 @@ def test_distances_that_end_a_program_never_reach_it(apart, kind):
             "shape",
         ),
         (
-            "    def calculate(self, *arguments):\n        from subprocess import run as go\n        go('false', check=True)\n",
+            "    def calculate(self, *_):\n        from subprocess import run\n        run('false', check=True)\n",
             "false",
         ),
     ],
