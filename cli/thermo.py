@@ -23,7 +23,10 @@ def thermo_command(
     temperature: Annotated[list[float] | None, typer.Option(help="Temperature, K; may be given several times.")] = None,
     standard_state: Annotated[str, typer.Option(help="1 atm, 1 bar or 1 M.")] = "1 atm",
     cutoff: Annotated[
-        float, typer.Option(min=0, help="Softer modes count as rotors in the entropy, cm-1; 0: all as oscillators.")
+        float,
+        typer.Option(
+            min=0, max=10_000, help="Softer modes count as rotors in the entropy, cm-1; 0: all as oscillators."
+        ),
     ] = 100.0,
     saddle: Annotated[bool, typer.Option("--saddle", help="The structure is a saddle point, and stays one.")] = False,
     symmetry_number: Annotated[
@@ -54,7 +57,7 @@ def thermo_command(
     from chem.levels import read_levels, resolve_level  # noqa: PLC0415
     from chem.perception import perceive_graph  # noqa: PLC0415
     from chem.potential import check_elements  # noqa: PLC0415
-    from chem.thermochemistry import STANDARD_STATES  # noqa: PLC0415
+    from chem.thermochemistry import HOTTEST_K, STANDARD_STATES  # noqa: PLC0415
     from chem.xyz import read_xyz  # noqa: PLC0415
     from tasks.jobs import ThermoJob, thermo_of  # noqa: PLC0415
 
@@ -62,9 +65,12 @@ def thermo_command(
         raise typer.BadParameter(
             f"{standard_state!r} is none of {', '.join(STANDARD_STATES)}", param_hint="--standard-state"
         )
-    wrong = [each for each in temperature or [] if not 0 < each < float("inf")]
+    wrong = [each for each in temperature or [] if not 0 < each <= HOTTEST_K]
     if wrong:
-        raise typer.BadParameter(f"{wrong[0]} K is no temperature; give one above 0", param_hint="--temperature")
+        raise typer.BadParameter(
+            f"{wrong[0]} K is no temperature of a molecule; give one above 0, at most {HOTTEST_K:.0f}",
+            param_hint="--temperature",
+        )
     theory = resolve_level(level, entries=read_levels(levels))
     geometry = read_xyz(structure, charge=charge, multiplicity=multiplicity)
     if not saddle and len(perceive_graph(geometry).fragments) > 1:

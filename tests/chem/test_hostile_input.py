@@ -79,12 +79,20 @@ def test_a_force_that_no_search_can_reach_or_miss_is_refused(force):
         RefineSettings(fmax_ev_per_angstrom=force)
 
 
-@pytest.mark.parametrize("temperature", [0.0, -5.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("temperature", [0.0, -5.0, float("nan"), float("inf"), 1e300])
 def test_what_is_no_temperature_is_refused(temperature):
     helium = atoms([2], [[0, 0, 0]])
     modes = vibrations(helium, np.zeros((3, 3)))
     with pytest.raises(InputError, match="temperature"):
         thermochemistry(helium, 0.0, modes, temperature, symmetry_number=1)
+
+
+@pytest.mark.parametrize("cutoff", [-1.0, float("nan"), float("inf")])
+def test_what_is_no_cutoff_is_refused(cutoff):
+    helium = atoms([2], [[0, 0, 0]])
+    modes = vibrations(helium, np.zeros((3, 3)))
+    with pytest.raises(InputError, match="cut-off"):
+        thermochemistry(helium, 0.0, modes, 298.15, symmetry_number=1, cutoff_cm1=cutoff)
 
 
 @pytest.mark.parametrize("side", ["reactant", "product"])
