@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import check_output, print_json, print_table
+from cli.output import check_output, naming, print_json, print_table
 
 if TYPE_CHECKING:
     from chem.generator import EndPoints
@@ -80,7 +80,8 @@ def generate_command(
     else:
         _print(judged)
     if output is not None:
-        write_candidates(output, judged)
+        with naming(output):
+            write_candidates(output, judged)
     if output is not None and not json_only:
         typer.echo(f"{len(judged)} candidates written to {output}")
 

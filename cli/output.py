@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,15 @@ def check_output(path: Path | None) -> None:
         raise typer.BadParameter(f"{path} is no file in an existing folder", param_hint="--output")
     if not os.access(path if path.exists() else folder, os.W_OK):
         raise typer.BadParameter(f"{path} cannot be written; name a file elsewhere", param_hint="--output")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in what goes wrong while it is written: a full disk shows at the end, where no one names it."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def print_json(value: Mapping[str, Any]) -> None:

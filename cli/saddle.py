@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import check_output, plain_failure, plain_level, print_json, print_table
+from cli.output import check_output, naming, plain_failure, plain_level, print_json, print_table
 from cli.single_job import TIME_LIMIT_S, run_alone
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def saddle_command(
         _print(record)
     if output is not None and found.saddle is not None:  # after printing: a full disk must not take the result along
         comment = f"outcome={record['outcome']} energy_ev={found.saddle.energy_ev:.6f} level={theory.key}"
-        write_xyz(output, found.saddle.geometry, comment)
+        with naming(output):
+            write_xyz(output, found.saddle.geometry, comment)
     if output is not None and not json_only:
         typer.echo(f"saddle point written to {output}" if found.saddle else f"no geometry to write to {output}")
 

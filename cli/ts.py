@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import check_output, plain_failure, print_json, print_table
+from cli.output import check_output, naming, plain_failure, print_json, print_table
 from cli.single_job import TIME_LIMIT_S, run_alone
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def ts_command(
         _print(record, result)
     if output is not None and state is not None:  # after printing: a full disk must not take the result along
         comment = f"outcome={result.outcome} energy_ev={state.energy_ev:.6f} level={theory.key}"
-        write_xyz(output, state.geometry, comment)
+        with naming(output):
+            write_xyz(output, state.geometry, comment)
     if output is not None and not json_lines:
         typer.echo(
             f"transition state written to {output}" if state is not None else f"no geometry to write to {output}"

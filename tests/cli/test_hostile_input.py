@@ -120,7 +120,7 @@ def test_a_full_disk_does_not_take_the_result_along(capsys, monkeypatch, structu
     assert run(["saddle", structure(GUESS), "--json", "-o", "/dev/full"]) == 1
     printed = capsys.readouterr()
     assert json.loads(printed.out)["outcome"] == "converged"
-    assert "No space left" in printed.err
+    assert "No space left on device: '/dev/full'" in printed.err
 
 
 def test_standard_output_on_a_full_disk_is_a_fault_that_is_told():
