@@ -134,7 +134,7 @@ ELEMENTS = [
     one("elements", "iodine in 6-31G*", "saddle", IODINE, "--level hf/6-31g*", says="no I"),
     one("elements", "iodine at a named level", "thermo", IODINE, "--level wb97x-631gs", says="no I"),
     one("elements", "uranium at GFN2", "saddle", "U 0 0 0/H 0 0 2", "--multiplicity 2", says="U"),
-    two("elements", "francium at GFN2", "ts", ("Fr 0 0 0/H 0 0 2", "H 0 0 0/Fr 0 0 4"), says="in the same order"),
+    two("elements", "francium at GFN2", "ts", ("Fr 0 0 0/H 0 0 2", "Fr 0 0 0/H 0 0 4"), says="no parameters for Fr"),
     one("elements", "oganesson in def2-SVP", "thermo", "Og 0 0 0", "--level hf/def2-svp", says="Og"),
     one("elements", "gold in def2-SVP", "thermo", "Au 0 0 0/H 0 0 1.5", "--level hf/def2-svp", ends=ANSWER, n_modes=1),
     two("elements", "sulphur", "generate", ("S 0 0 0/H 0 0 1.3/H 1.3 0 0", "S 0 0 0/H 0 0 3/H .7 0 3"), says="S"),

@@ -114,7 +114,7 @@ def thermochemistry(
         InputError: Temperature, cut-off or symmetry number is out of range, or the modes are not those of such a point.
     """
     if not 0 < temperature_k <= HOTTEST_K:
-        raise InputError(f"the temperature must be above 0 and at most {HOTTEST_K:.0f} K, got {temperature_k} K")
+        raise InputError(f"the temperature must be positive and at most {HOTTEST_K:.0f} K, got {temperature_k} K")
     if not 0 <= cutoff_cm1 <= HIGHEST_CUTOFF_CM1:
         raise InputError(f"the cut-off must lie in 0 to {HIGHEST_CUTOFF_CM1:.0f} cm-1, got {cutoff_cm1}")
     if symmetry_number < 1:
