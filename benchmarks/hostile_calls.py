@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -94,6 +95,16 @@ def killed_among_others() -> dict[str, Any]:
     return {"failure": {"stage": "worker", "kind": "lost", "message": done[2].fault}}
 
 
+def failed_among_others() -> dict[str, Any]:
+    """An error that needs two arguments to be made again costs its job and no other."""
+    with WorkerPool(WorkerLimits(n_workers=1, job_timeout_s=30.0)) as pool:
+        done = {each.job: each for each in pool.run(_fail_on_one, range(3))}
+    lost = [job for job, each in done.items() if each.fault is not None]
+    if sorted(done) != [0, 1, 2] or lost != [1]:
+        raise RuntimeError(f"jobs {sorted(done)} came back, {lost} of them lost")
+    return {"failure": {"stage": "worker", "kind": "raised", "message": done[1].fault}}
+
+
 def _failure(failure: Any) -> dict[str, str] | None:
     if failure is None:
         return None
@@ -102,6 +113,12 @@ def _failure(failure: Any) -> dict[str, str] | None:
 
 def _minimum_of(job: tuple[str, str]) -> dict[str, Any]:
     return minimum(*job)
+
+
+def _fail_on_one(number: int) -> int:
+    if number == 1:
+        raise subprocess.CalledProcessError(1, ["program"], output=b"\xff")
+    return number
 
 
 def _die_on_two(number: int) -> int:

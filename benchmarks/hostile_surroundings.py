@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.hostile_calls import killed_among_others, minimum, refined, resolved, searched, stopped_by_time
+from benchmarks.hostile_calls import (
+    failed_among_others,
+    killed_among_others,
+    minimum,
+    refined,
+    resolved,
+    searched,
+    stopped_by_time,
+)
 from benchmarks.hostile_cases import (
     ANSWER,
     BROKEN,
@@ -288,6 +296,7 @@ WORKERS = [
         says="died",
     ),
     call("workers", "one of four", killed_among_others, ends=FAILURE, says="died"),
+    call("workers", "an error that cannot be pickled", failed_among_others, ends=FAILURE, says="CalledProcessError"),
     call(
         "large",
         "C60 in HF/STO-3G, stopped after 20 s",

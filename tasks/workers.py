@@ -66,6 +66,10 @@ class Finished(Generic[Job, Value]):
     fault: str | None
 
 
+class JobError(Exception):
+    """A job raised in its worker; the message names what."""
+
+
 class WorkerPool:
     """A pool of worker subprocesses that outlives batches; a context manager."""
 
@@ -133,7 +137,7 @@ def _fault(error: BaseException | None, timeout_s: float) -> str | None:
     if isinstance(error, ProcessExpired):
         return f"the worker died with exit code {error.exitcode}"
     if error is not None:
-        return f"it raised {type(error).__name__}: {error}"
+        return f"it raised {error if isinstance(error, JobError) else f'{type(error).__name__}: {error}'}"
     return None
 
 
@@ -158,4 +162,7 @@ def _run(function: Callable[[Any], Any], job: Any, memory_gib: float) -> Any:
     if _jobs_begun and psutil.Process().memory_info().rss > memory_gib * 2**30:
         os._exit(_RETIRED)
     _jobs_begun += 1
-    return function(job)
+    try:
+        return function(job)
+    except Exception as error:  # one that cannot be pickled and made again would break the pool and every job in it
+        raise JobError(f"{type(error).__name__}: {error}") from error

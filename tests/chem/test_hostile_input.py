@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
 from chem.ase_backend import AseBackend
-from chem.errors import CalculationError, ConfigurationError, ElectronCountError, GeometryError, InputError
+from chem.errors import (
+    BudgetExhaustedError,
+    CalculationError,
+    ConfigurationError,
+    ElectronCountError,
+    GeometryError,
+    InputError,
+)
 from chem.frequencies import hessian_of, vibrations
 from chem.generator import EndPoints
 from chem.levels import LevelEntry, resolve_level
@@ -35,6 +44,12 @@ def engine(tmp_path, monkeypatch, body):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(__import__("sys").modules, "hostile_engine", raising=False)
     return resolve_level("own", entries={"own": LevelEntry(method="x", calculator="hostile_engine:Engine")})
+
+
+@pytest.mark.parametrize("error", [CalculationError("scf", "no field"), BudgetExhaustedError(7)])
+def test_a_failed_calculation_can_be_told_to_another_process(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.kind, str(again)) == (type(error), error.kind, str(error))
 
 
 @pytest.mark.parametrize(("multiplicity", "most"), [(5, 3), (9, 3)])
