@@ -111,7 +111,7 @@ def resolve_level(
         entry = LevelEntry(method=key)
     elif key.count("/") == 1 and all(key.split("/")):
         method, basis = key.split("/")
-        entry = LevelEntry(method=method, basis=basis)
+        entry = _entry({"method": method, "basis": basis}, f"level {name}")
     else:
         known = sorted({*TIGHT_BINDING, *entries})
         near = difflib.get_close_matches(key, known, n=1)

@@ -21,7 +21,12 @@ def test_method_and_basis_need_no_entry():
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong"), [("nosuch/def2-svp", "no method 'nosuch'"), ("hf/nosuch", "no basis 'nosuch'")]
+    ("name", "wrong"),
+    [
+        ("nosuch/def2-svp", "no method 'nosuch'"),
+        ("hf/nosuch", "no basis 'nosuch'"),
+        ("gfn2/sto-3g", "basis of its own"),
+    ],
 )
 def test_what_the_program_does_not_know_is_refused_before_anything_runs(name, wrong):
     with pytest.raises(ConfigurationError, match=wrong):
