@@ -206,7 +206,7 @@ def _entry(values: Any, where: str) -> LevelEntry:
         fits = isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
         if not fits or (isinstance(value, bool) and wanted is not bool):
             raise ConfigurationError(f"{where}: {key} must be of type {wanted.__name__}, got {reprlib.repr(value)}")
-    if "method" not in values:
+    if not values.get("method"):
         raise ConfigurationError(f"{where}: a level needs a method")
     entry = LevelEntry(**values)
     tight_binding = entry.method.lower() in TIGHT_BINDING

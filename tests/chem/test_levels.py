@@ -79,6 +79,7 @@ def test_tight_binding_in_a_solvent_is_another_level_and_needs_tblite():
         ("fast: {method: hf}", "hf needs a basis"),
         ("fast: {method: gfn2, basis: sto-3g}", "basis of its own"),
         ("fast: {basis: sto-3g}", "needs a method"),
+        ("fast: {method: '', basis: sto-3g}", "needs a method"),
         ("fast: {method: hf, basis: sto-3g, grid: 12}", "grid must lie in 0 to 9"),
         ("fast: {method: hf, basis: sto-3g, grid: three}", "grid must be of type int"),
         ("fast: {method: hf, basis: sto-3g, density_fitting: 1}", "density_fitting must be of type bool"),
