@@ -190,16 +190,18 @@ def main() -> None:
     parser.add_argument("--only", help="part of the names of the cases to run")
     parser.add_argument("--json", type=Path, help="write every row here as well")
     arguments = parser.parse_args()
+    groups = arguments.groups or {case.group for case in CASES}
+    cases = [case for case in CASES if case.group in groups and (arguments.only or "") in case.name]
+    if not cases:
+        parser.error(f"no case has {arguments.only!r} in its name")
     rows = []
-    for case in CASES:
-        if (arguments.groups and case.group not in arguments.groups) or (arguments.only or "") not in case.name:
-            continue
+    for case in cases:
         began = time.monotonic()
         ending = run_command(case) if case.words else run_call(case)
         row = {"group": case.group, "name": case.name, **asdict(ending), "fault": fault_of(case, ending)}
         rows.append({**row, "seconds": round(time.monotonic() - began, 1)})
         print(
-            f"{rows[-1]['seconds']:6.1f} s  {case.group:12s} {case.name:50s} {ending.kind}: {ending.message[:200]}",
+            f"{rows[-1]['seconds']:6.1f} s  {case.group:12s} {case.name:50s} {ending.kind}: {' '.join(ending.message.split())[:200]}",
             flush=True,
         )
     print_results(rows)
