@@ -200,10 +200,8 @@ def main() -> None:
         ending = run_command(case) if case.words else run_call(case)
         row = {"group": case.group, "name": case.name, **asdict(ending), "fault": fault_of(case, ending)}
         rows.append({**row, "seconds": round(time.monotonic() - began, 1)})
-        print(
-            f"{rows[-1]['seconds']:6.1f} s  {case.group:12s} {case.name:50s} {ending.kind}: {' '.join(ending.message.split())[:200]}",
-            flush=True,
-        )
+        told = " ".join(ending.message.split())[:200]
+        print(f"{rows[-1]['seconds']:6.1f} s  {case.group:12s} {case.name:50s} {ending.kind}: {told}", flush=True)
     print_results(rows)
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(rows, indent=1))
