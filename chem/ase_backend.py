@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculatorError
 from numpy.typing import NDArray
 
 from chem.errors import CalculationError, ConfigurationError
@@ -29,8 +28,10 @@ class AseBackend:
         arguments: dict[str, Any] = json.loads(options["arguments"])
         try:
             make = getattr(import_module(module), member)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # importing a foreign module runs it
             raise ConfigurationError(f"level {level.name}: there is no {options['calculator']} ({error})") from error
+        if not callable(make):
+            raise ConfigurationError(f"level {level.name}: {options['calculator']} makes no calculator; name a class")
         electrons = {"charge": geometry.charge, "multiplicity": geometry.multiplicity}
         takes = inspect.signature(make).parameters
         if all(name in takes for name in electrons):
@@ -42,9 +43,10 @@ class AseBackend:
             )
         try:
             calculator = make(**arguments)
-        except TypeError as error:
+        except Exception as error:  # what a foreign class raises is its own choice
             raise ConfigurationError(
-                f"level {level.name}: {options['calculator']} refuses its arguments: {error}"
+                f"level {level.name}: {options['calculator']} cannot be made from its arguments:"
+                f" {type(error).__name__}: {error}"
             ) from error
         self._atoms = Atoms(numbers=geometry.numbers, positions=geometry.positions)
         self._atoms.calc = calculator
@@ -66,10 +68,15 @@ class AseBackend:
             CalculationError: The calculator failed.
         """
         self._atoms.positions = positions
+        name = type(self._atoms.calc).__name__
         try:
-            return float(self._atoms.get_potential_energy()), -np.asarray(self._atoms.get_forces(), dtype=np.float64)
-        except (CalculatorError, RuntimeError, ValueError, OSError) as error:
-            raise CalculationError("calculator", f"{type(self._atoms.calc).__name__} failed: {error}") from error
+            energy = float(self._atoms.get_potential_energy())
+            forces = np.asarray(self._atoms.get_forces(), dtype=np.float64)
+        except Exception as error:  # what a foreign calculator raises is its own choice
+            raise CalculationError("calculator", f"{name} failed: {type(error).__name__}: {error}") from error
+        if forces.shape != positions.shape:
+            raise CalculationError("calculator", f"{name} gave forces of shape {forces.shape}, not {positions.shape}")
+        return energy, -forces
 
     def energy(self, positions: NDArray[np.float64]) -> float:
         """Energy in eV; most calculators compute the forces along with it.

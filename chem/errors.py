@@ -7,6 +7,8 @@ calculation raise a `CalculationError`; the search that runs the calculation tur
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class CairnError(Exception):
     """Base of every exception that Cairn raises on purpose."""
@@ -60,9 +62,18 @@ class CalculationError(CairnError):
         super().__init__(message)
         self.kind = kind
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Both arguments, so that it survives the way out of a process."""
+        return type(self), (self.kind, str(self))
+
 
 class BudgetExhaustedError(CalculationError):
     """The stated number of gradient calls is spent."""
 
     def __init__(self, budget: int) -> None:
         super().__init__("budget", f"the budget of {budget} gradient calls is spent")
+        self.budget = budget
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The budget, so that it survives the way out of a process."""
+        return type(self), (self.budget,)

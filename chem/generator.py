@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chem.clashes import check_distances
 from chem.errors import UnbalancedReactionError
 from chem.types import Geometry, TSCandidate
 
@@ -25,8 +26,10 @@ class EndPoints:
     reaction_key: str = ""
 
     def __post_init__(self) -> None:
-        """Both sides hold the same atoms in the same order, charge and multiplicity."""
+        """Both sides hold the same atoms in the same order, charge and multiplicity, none on top of another."""
         first, second = self.reactant, self.product
+        check_distances(first, "the reactant")
+        check_distances(second, "the product")
         if first.symbols != second.symbols:
             raise UnbalancedReactionError(
                 f"reactant {first.formula} and product {second.formula} must list the same atoms in the same order;"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
@@ -110,7 +111,7 @@ def resolve_level(
         entry = LevelEntry(method=key)
     elif key.count("/") == 1 and all(key.split("/")):
         method, basis = key.split("/")
-        entry = LevelEntry(method=method, basis=basis)
+        entry = _entry({"method": method, "basis": basis}, f"level {name}")
     else:
         known = sorted({*TIGHT_BINDING, *entries})
         near = difflib.get_close_matches(key, known, n=1)
@@ -167,11 +168,11 @@ def _resolved(name: str, entry: LevelEntry, program: str) -> LevelOfTheory:
 
 def _of_ase(name: str, entry: LevelEntry) -> LevelOfTheory:
     module, _, member = entry.calculator.partition(":")
-    if not member:
+    if not (module and member):
         raise ConfigurationError(f"level {name}: calculator {entry.calculator!r} must read module:Class")
     try:
         missing = find_spec(module) is None
-    except ModuleNotFoundError:
+    except ImportError:
         missing = True
     if missing:
         raise ConfigurationError(f"level {name} needs the Python module {module}, which is not installed")
@@ -193,7 +194,7 @@ def _of_ase(name: str, entry: LevelEntry) -> LevelOfTheory:
 def _entry(values: Any, where: str) -> LevelEntry:
     """An entry from plain values."""
     if not isinstance(values, dict):
-        raise ConfigurationError(f"{where}: expected keys and values, got {values!r}")
+        raise ConfigurationError(f"{where}: expected keys and values, got {reprlib.repr(values)}")
     known = {each.name: each for each in fields(LevelEntry)}
     for key, value in values.items():
         if key not in known:
@@ -204,8 +205,8 @@ def _entry(values: Any, where: str) -> LevelEntry:
         wanted = {"bool": bool, "int": int, "float": float, "str": str}.get(str(known[key].type), Mapping)
         fits = isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
         if not fits or (isinstance(value, bool) and wanted is not bool):
-            raise ConfigurationError(f"{where}: {key} must be of type {wanted.__name__}, got {value!r}")
-    if "method" not in values:
+            raise ConfigurationError(f"{where}: {key} must be of type {wanted.__name__}, got {reprlib.repr(value)}")
+    if not values.get("method"):
         raise ConfigurationError(f"{where}: a level needs a method")
     entry = LevelEntry(**values)
     tight_binding = entry.method.lower() in TIGHT_BINDING
@@ -215,6 +216,15 @@ def _entry(values: Any, where: str) -> LevelEntry:
         raise ConfigurationError(f"{where}: {entry.method} needs a basis")
     if not 0 <= entry.grid <= 9:
         raise ConfigurationError(f"{where}: grid must lie in 0 to 9, got {entry.grid}")
-    if not entry.scf_tolerance_hartree > 0:
-        raise ConfigurationError(f"{where}: scf_tolerance_hartree must be positive, got {entry.scf_tolerance_hartree}")
+    if not 0 < entry.scf_tolerance_hartree < 1:
+        raise ConfigurationError(
+            f"{where}: scf_tolerance_hartree must lie between 0 and 1, got {entry.scf_tolerance_hartree}"
+        )
+    try:
+        json.dumps(entry.arguments)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{where}: arguments must be words, numbers, lists and mappings ({error}),"
+            f" got {reprlib.repr(entry.arguments)}"
+        ) from error
     return entry

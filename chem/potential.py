@@ -16,12 +16,12 @@ from ase.data import chemical_symbols
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
+from chem.clashes import CLASH_ANGSTROM, FARTHEST_ANGSTROM
 from chem.errors import BudgetExhaustedError, CalculationError, ConfigurationError, ElementError
 from chem.types import Geometry, LevelOfTheory
 
 HEAVIEST_OF_TIGHT_BINDING = 86  # GFN1- and GFN2-xTB are parametrised for H to Rn (10.1021/acs.jctc.8b01176)
 SAME_STATE_EV = 1e-3  # energies of one electronic state at one geometry agree to this
-CLASH_ANGSTROM = 0.3  # the programs return nonsense, or end the process, instead of refusing
 
 
 @dataclass(slots=True, kw_only=True)
@@ -150,8 +150,11 @@ class CountingCalculator(Calculator):  # type: ignore[misc]
         positions = np.array(self.atoms.positions, dtype=np.float64)
         if not np.isfinite(positions).all():
             raise CalculationError("positions", "the optimiser produced positions that are not finite")
-        if len(positions) > 1 and float(pdist(positions).min()) < CLASH_ANGSTROM:
+        apart = pdist(positions)
+        if apart.size and apart.min() < CLASH_ANGSTROM:
             raise CalculationError("clash", f"two atoms came closer than {CLASH_ANGSTROM} Angstrom")
+        if apart.size and not apart.max() < FARTHEST_ANGSTROM:
+            raise CalculationError("positions", f"two atoms went farther apart than {FARTHEST_ANGSTROM:.0f} Angstrom")
         warm = self._backend.warm
         try:
             energy, gradient = self._evaluate(positions)

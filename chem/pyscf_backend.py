@@ -98,6 +98,8 @@ class PyscfBackend:
                 memory was too little.
         """
         energy = self._solve(positions)
+        if min(self._field.mol.nelec) == 0 and self._geometry.multiplicity > 1:
+            return None  # PySCF's response of an unrestricted field needs electrons of both spins
         try:
             blocks = np.asarray(quietly(self._field.Hessian().kernel))
         except (NotImplementedError, AttributeError):

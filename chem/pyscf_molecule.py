@@ -14,7 +14,7 @@ from pyscf.lib.exceptions import BasisNotFoundError
 from pyscf.scf.dispersion import check_disp, parse_dft
 from pyscf.solvent.smd import solvent_db
 
-from chem.errors import ConfigurationError, ElementError
+from chem.errors import ConfigurationError, ElectronCountError, ElementError
 from chem.types import Geometry, LevelOfTheory
 
 PROBED_ELEMENTS = ("H", "C", "Cl", "Fe", "I")  # a basis that has none of them is none
@@ -23,7 +23,11 @@ DIELECTRIC_COLUMN = 5  # of PySCF's table of solvents
 
 
 def build_molecule(geometry: Geometry, level: LevelOfTheory) -> Any:
-    """The molecule of PySCF with the basis of a level."""
+    """The molecule of PySCF with the basis of a level.
+
+    Raises:
+        ElectronCountError: It has no electrons, or more of one spin than the basis has orbitals.
+    """
     molecule = gto.Mole(
         atom=list(zip(geometry.symbols, geometry.positions.tolist(), strict=True)),
         unit="Angstrom",
@@ -34,7 +38,14 @@ def build_molecule(geometry: Geometry, level: LevelOfTheory) -> Any:
         cart=dict(level.options).get("cartesian_basis") == "yes",
         verbose=0,
     )
-    return quietly(molecule.build, dump_input=False, parse_arg=False)
+    quietly(molecule.build, dump_input=False, parse_arg=False)
+    if not 0 < max(molecule.nelec) <= molecule.nao:
+        raise ElectronCountError(
+            f"{geometry.formula} with charge {geometry.charge} and multiplicity {geometry.multiplicity} has"
+            f" {max(molecule.nelec)} electrons of one spin, {level.basis} {molecule.nao} orbitals for them;"
+            " give another charge, multiplicity or basis"
+        )
+    return molecule
 
 
 @lru_cache(maxsize=256)

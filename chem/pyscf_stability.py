@@ -50,7 +50,7 @@ def stability(field: Any, *, external: bool) -> Stability | None:
     """
     occupations = np.atleast_2d(np.asarray(field.mo_occ))
     if not sum(int((spin > 0).sum()) * int((spin == 0).sum()) for spin in occupations):
-        return Stability(is_stable=True, orbitals=field.mo_coeff)  # a bare proton, or no empty orbital
+        return Stability(is_stable=True, orbitals=field.mo_coeff)  # no empty orbital
     try:
         inner, outer, is_stable, may_stay_restricted = quietly(field.stability, external=external, return_status=True)
     except NotImplementedError:

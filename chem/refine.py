@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chem.errors import CalculationError, ConfigurationError
+from chem.errors import CalculationError, ConfigurationError, GeometryError
 from chem.first_order import first_order
 from chem.frequencies import Vibrations, hessian_of
 from chem.levels import resolve_level
@@ -80,10 +80,10 @@ class RefineSettings:
     starting_hessian: StartingHessian = "level"
 
     def __post_init__(self) -> None:
-        """Numbers are positive."""
+        """Numbers are positive and finite."""
         for name in ("budget_gradient_calls", "attempt_gradient_calls", "fmax_ev_per_angstrom"):
-            if not getattr(self, name) > 0:
-                raise ConfigurationError(f"{name} must be positive, got {getattr(self, name)}")
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ConfigurationError(f"{name} must be positive and finite, got {getattr(self, name)}")
         if self.imaginary_threshold_cm1 < 0:
             raise ConfigurationError(
                 f"imaginary_threshold_cm1 must not be negative, got {self.imaginary_threshold_cm1}"
@@ -162,7 +162,10 @@ def refine(guess: Geometry, level: LevelOfTheory, settings: RefineSettings | Non
 
     Raises:
         ElementError: An element is outside what the level supports.
+        GeometryError: The guess is a single atom.
     """
+    if guess.n_atoms == 1:
+        raise GeometryError(f"{guess.formula} is a single atom, which has no saddle point; give a molecule")
     settings = RefineSettings() if settings is None else settings
     check_elements(guess, level)
     counter, cheap = GradientCounter(budget=settings.budget_gradient_calls), GradientCounter()

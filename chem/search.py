@@ -61,8 +61,8 @@ class SearchSettings:
             "fmax_ev_per_angstrom",
             "n_images",
         ):
-            if not getattr(self, name) > 0:
-                raise ConfigurationError(f"{name} must be positive, got {getattr(self, name)}")
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ConfigurationError(f"{name} must be positive and finite, got {getattr(self, name)}")
         for name in ("imaginary_threshold_cm1", "polish_steps"):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} must not be negative, got {getattr(self, name)}")

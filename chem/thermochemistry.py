@@ -18,6 +18,8 @@ from chem.frequencies import masses_amu, rigid_motions
 from chem.types import Geometry
 
 CUTOFF_CM1 = 100.0  # as in 10.1002/chem.201200497
+HIGHEST_CUTOFF_CM1 = 10_000.0  # above every vibration
+HOTTEST_K = 100_000.0  # far above where the last molecule has fallen apart; at 1e300 K the numbers overflow
 NOISE_CM1 = 30.0  # imaginary modes above minus this count as soft real ones
 ATMOSPHERE_PA = 101325.0
 MOLAR_PER_CUBIC_METRE = 1000.0 * units._Nav  # molecules per cubic metre in one mol per litre
@@ -110,10 +112,12 @@ def thermochemistry(
         cutoff_cm1: Of the quasi-RRHO entropy; 0 leaves all modes harmonic.
 
     Raises:
-        InputError: The temperature or symmetry number is not positive, or the modes are not those of such a point.
+        InputError: Temperature, cut-off or symmetry number is out of range, or the modes are not those of such a point.
     """
-    if not temperature_k > 0:
-        raise InputError(f"the temperature must be positive, got {temperature_k} K")
+    if not 0 < temperature_k <= HOTTEST_K:
+        raise InputError(f"the temperature must be positive and at most {HOTTEST_K:.0f} K, got {temperature_k} K")
+    if not 0 <= cutoff_cm1 <= HIGHEST_CUTOFF_CM1:
+        raise InputError(f"the cut-off must lie in 0 to {HIGHEST_CUTOFF_CM1:.0f} cm-1, got {cutoff_cm1}")
     if symmetry_number < 1:
         raise InputError(f"the symmetry number must be at least 1, got {symmetry_number}")
     modes = np.sort(np.asarray(frequencies_cm1, dtype=np.float64))

@@ -34,7 +34,7 @@ def check_electrons(numbers: tuple[int, ...], charge: int, multiplicity: int) ->
     parity = "odd" if electrons % 2 == 0 else "even"
     raise ElectronCountError(
         f"{formula} with charge {charge} has {electrons} electrons, which excludes multiplicity {multiplicity};"
-        f" give an {parity} multiplicity or another charge"
+        f" give an {parity} multiplicity of at most {electrons + 1}, or another charge"
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.io import read, write
 
+from chem.clashes import check_distances
 from chem.errors import GeometryError
 from chem.types import Geometry
 
@@ -21,20 +22,34 @@ def read_xyz(path: Path, *, charge: int = 0, multiplicity: int = 1) -> Geometry:
         multiplicity: Spin multiplicity 2S+1.
 
     Raises:
-        GeometryError: The file is missing, empty or no XYZ file.
+        GeometryError: The file is missing, empty or no XYZ file, or has two atoms in one place.
         ElectronCountError: Charge and multiplicity do not fit the atoms.
     """
     if not path.is_file():
         raise GeometryError(f"there is no file {path}; give an XYZ file")
     try:
+        _check_counts(path.read_text(encoding="utf-8").splitlines())
         atoms = read(path, index=-1, format="extxyz")
     except Exception as error:  # ASE's readers raise whatever their parsing meets
-        raise GeometryError(f"{path} is not an XYZ file that can be read: {error}") from error
+        reason = f"there is no {error}" if isinstance(error, KeyError) else str(error) or "it ends before its atoms do"
+        raise GeometryError(f"{path} is not an XYZ file that can be read: {reason}; export it again") from error
     if not isinstance(atoms, Atoms) or len(atoms) == 0:
         raise GeometryError(f"{path} holds no atoms")
     if np.any(atoms.numbers < 1):
         raise GeometryError(f"{path} holds a dummy atom X; remove it")
-    return Geometry(numbers=atoms.numbers, positions=atoms.positions, charge=charge, multiplicity=multiplicity)
+    geometry = Geometry(numbers=atoms.numbers, positions=atoms.positions, charge=charge, multiplicity=multiplicity)
+    check_distances(geometry, str(path))
+    return geometry
+
+
+def _check_counts(lines: list[str]) -> None:
+    """Raise `ValueError` where a structure counts more atoms than there are lines: ASE would go on reading for ever."""
+    place = 0
+    while place < len(lines) and lines[place].strip().isdigit():
+        count = int(lines[place])
+        if count > len(lines) - place - 2:
+            raise ValueError(f"it says {count:.3g} atoms and has {max(len(lines) - place - 2, 0)} lines for them")
+        place += count + 2
 
 
 def write_xyz(path: Path, geometry: Geometry, comment: str = "") -> None:

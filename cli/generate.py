@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import print_json, print_table
+from cli.output import check_output, naming, print_json, print_table
 
 if TYPE_CHECKING:
     from chem.generator import EndPoints
@@ -55,8 +55,7 @@ def generate_command(
     from models.generator import DiffusionGenerator  # noqa: PLC0415
     from models.generator_sampling import SamplingConfig  # noqa: PLC0415
 
-    if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
-        raise typer.BadParameter(f"{output} is no file in an existing folder", param_hint="--output")
+    check_output(output)
     ends = EndPoints(
         reactant=read_xyz(reactant, charge=charge, multiplicity=multiplicity),
         product=read_xyz(product, charge=charge, multiplicity=multiplicity),
@@ -76,13 +75,14 @@ def generate_command(
             )
         (candidates,) = generator.generate([ends])
     judged = judge(candidates, ends)
-    if output is not None:
-        write_candidates(output, judged)
     if json_only:
         print_json(generation_record(judged, ends))
-        return
-    _print(judged)
+    else:
+        _print(judged)
     if output is not None:
+        with naming(output):
+            write_candidates(output, judged)
+    if output is not None and not json_only:
         typer.echo(f"{len(judged)} candidates written to {output}")
 
 

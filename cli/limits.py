@@ -19,7 +19,14 @@ MemoryGib = Annotated[
 ]
 
 
-def limits_for(geometry: Geometry, level: LevelOfTheory, threads: int, memory_gib: float) -> WorkerLimits:
+TimeLimit = Annotated[
+    float, typer.Option(min=1, help="Wall time after which the calculation is killed and nothing is kept, s.")
+]
+
+
+def limits_for(
+    geometry: Geometry, level: LevelOfTheory, threads: int, memory_gib: float, time_limit_s: float
+) -> WorkerLimits:
     """The limits of one worker, when the calculation, an analytic Hessian included, fits into them.
 
     Raises:
@@ -29,4 +36,4 @@ def limits_for(geometry: Geometry, level: LevelOfTheory, threads: int, memory_gi
     from tasks.workers import WorkerLimits  # noqa: PLC0415
 
     check_memory(geometry, level, hessian=True, limit_gib=memory_gib)
-    return WorkerLimits(n_workers=1, threads_per_worker=threads, job_memory_gib=memory_gib)
+    return WorkerLimits(n_workers=1, threads_per_worker=threads, job_memory_gib=memory_gib, job_timeout_s=time_limit_s)

@@ -84,12 +84,24 @@ def run(arguments: list[str]) -> int:
         typer.echo(str(error), err=True)
         return 2
     except BrokenPipeError:
-        # The reader went away (`cairn ... | head`): not a fault, but the interpreter must not flush again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end_output()  # the reader went away (`cairn ... | head`): not a fault
         return 0
+    except OSError as error:
+        _end_output()
+        typer.secho("error: ", fg=typer.colors.RED, bold=True, nl=False, err=True)
+        typer.echo(f"{error}; what was printed or stored before this stands", err=True)
+        return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0
+
+
+def _end_output() -> None:
+    """Write what is left, or drop it where it cannot be written: the interpreter would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,6 +16,26 @@ from rich.table import Table
 if TYPE_CHECKING:
     from chem.outcomes import Failure
     from chem.types import LevelOfTheory
+
+
+def check_output(path: Path | None) -> None:
+    """Raise `typer.BadParameter` where a file could not be written, before anything is spent on its content."""
+    if path is None:
+        return
+    folder = path.resolve().parent
+    if path.is_dir() or not folder.is_dir():
+        raise typer.BadParameter(f"{path} is no file in an existing folder", param_hint="--output")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise typer.BadParameter(f"{path} cannot be written; name a file elsewhere", param_hint="--output")
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in what goes wrong while it is written: a full disk shows at the end, where no one names it."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.limits import MemoryGib, Threads, limits_for
-from cli.output import plain_failure, plain_level, print_json, print_table
+from cli.limits import MemoryGib, Threads, TimeLimit, limits_for
+from cli.output import check_output, naming, plain_failure, plain_level, print_json, print_table
+from cli.single_job import run_alone
 
 if TYPE_CHECKING:
     from chem.refine import Refinement
@@ -32,6 +33,7 @@ def saddle_command(
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 500,
     threads: Threads = 1,
     memory_gib: MemoryGib = 4.0,
+    time_limit: TimeLimit = 1800.0,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the saddle point, XYZ.")] = None,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -55,40 +57,31 @@ def saddle_command(
     from chem.refine import RefineSettings, StartingHessian  # noqa: PLC0415
     from chem.xyz import read_xyz, write_xyz  # noqa: PLC0415
     from tasks.jobs import RefineJob, refine_guess  # noqa: PLC0415
-    from tasks.workers import WorkerPool  # noqa: PLC0415
 
     if hessian not in get_args(StartingHessian):
         raise typer.BadParameter(f"{hessian!r} is none of level, cheap, none", param_hint="--hessian")
     theory = resolve_level(level, entries=read_levels(levels))
     guess = read_xyz(start, charge=charge, multiplicity=multiplicity)
     check_elements(guess, theory)
-    limits = limits_for(guess, theory, threads, memory_gib)
-    if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
-        raise typer.BadParameter(f"{output} is no file in an existing folder", param_hint="--output")
+    limits = limits_for(guess, theory, threads, memory_gib, time_limit)
+    check_output(output)
     settings = RefineSettings(
         budget_gradient_calls=budget,
         fmax_ev_per_angstrom=fmax,
         starting_hessian=hessian,  # type: ignore[arg-type]
     )
-    # In a process of its own: a program can end the process it runs in, and that must not end this one without a word.
-    with (
-        Console(stderr=True).status(f"searching at {theory.key}, at most {budget} gradient calls"),
-        WorkerPool(limits) as pool,
-    ):
-        (finished,) = pool.run(refine_guess, [RefineJob(guess=guess, level=theory, settings=settings)])
-    if finished.value is None:
-        typer.echo(f"error: the search was lost: {finished.fault}", err=True)
-        raise typer.Exit(1)
-    found = finished.value
+    with Console(stderr=True).status(f"searching at {theory.key}, at most {budget} gradient calls"):
+        found = run_alone(refine_guess, RefineJob(guess=guess, level=theory, settings=settings), limits)
     record = refinement_record(found, guess)
-    if output is not None and found.saddle is not None:
-        comment = f"outcome={record['outcome']} energy_ev={found.saddle.energy_ev:.6f} level={theory.key}"
-        write_xyz(output, found.saddle.geometry, comment)
     if json_only:
         print_json(record)
-        return
-    _print(record)
-    if output is not None:
+    else:
+        _print(record)
+    if output is not None and found.saddle is not None:  # after printing: a full disk must not take the result along
+        comment = f"outcome={record['outcome']} energy_ev={found.saddle.energy_ev:.6f} level={theory.key}"
+        with naming(output):
+            write_xyz(output, found.saddle.geometry, comment)
+    if output is not None and not json_only:
         typer.echo(f"saddle point written to {output}" if found.saddle else f"no geometry to write to {output}")
 
 

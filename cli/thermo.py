@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.limits import MemoryGib, Threads, limits_for
+from cli.limits import MemoryGib, Threads, TimeLimit, limits_for
 from cli.output import plain_failure, plain_level, print_json, print_table
+from cli.single_job import run_alone
 
 if TYPE_CHECKING:
     from tasks.jobs import ThermoReport
@@ -23,17 +24,22 @@ def thermo_command(
     temperature: Annotated[list[float] | None, typer.Option(help="Temperature, K; may be given several times.")] = None,
     standard_state: Annotated[str, typer.Option(help="1 atm, 1 bar or 1 M.")] = "1 atm",
     cutoff: Annotated[
-        float, typer.Option(min=0, help="Softer modes count as rotors in the entropy, cm-1; 0: all as oscillators.")
+        float,
+        typer.Option(
+            min=0, max=10_000, help="Softer modes count as rotors in the entropy, cm-1; 0: all as oscillators."
+        ),
     ] = 100.0,
     saddle: Annotated[bool, typer.Option("--saddle", help="The structure is a saddle point, and stays one.")] = False,
     symmetry_number: Annotated[
-        int | None, typer.Option(min=1, help="Rotational symmetry number; default: found from the structure.")
+        int | None,
+        typer.Option(min=1, max=10**6, help="Rotational symmetry number; default: found from the structure."),
     ] = None,
     charge: Annotated[int, typer.Option(help="Total charge.")] = 0,
     multiplicity: Annotated[int, typer.Option(min=1, help="Spin multiplicity 2S+1.")] = 1,
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 3000,
     threads: Threads = 1,
     memory_gib: MemoryGib = 4.0,
+    time_limit: TimeLimit = 1800.0,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
     """Compute the thermochemistry of one structure as an ideal gas.
@@ -52,24 +58,26 @@ def thermo_command(
     from chem.levels import read_levels, resolve_level  # noqa: PLC0415
     from chem.perception import perceive_graph  # noqa: PLC0415
     from chem.potential import check_elements  # noqa: PLC0415
-    from chem.thermochemistry import STANDARD_STATES  # noqa: PLC0415
+    from chem.thermochemistry import HOTTEST_K, STANDARD_STATES  # noqa: PLC0415
     from chem.xyz import read_xyz  # noqa: PLC0415
     from tasks.jobs import ThermoJob, thermo_of  # noqa: PLC0415
-    from tasks.workers import WorkerPool  # noqa: PLC0415
 
     if standard_state not in STANDARD_STATES:
         raise typer.BadParameter(
             f"{standard_state!r} is none of {', '.join(STANDARD_STATES)}", param_hint="--standard-state"
         )
-    wrong = [each for each in temperature or [] if not each > 0]
+    wrong = [each for each in temperature or [] if not 0 < each <= HOTTEST_K]
     if wrong:
-        raise typer.BadParameter(f"{wrong[0]} K is no temperature; give one above 0", param_hint="--temperature")
+        raise typer.BadParameter(
+            f"{wrong[0]} K is no temperature of a molecule; give one above 0, at most {HOTTEST_K:.0f}",
+            param_hint="--temperature",
+        )
     theory = resolve_level(level, entries=read_levels(levels))
     geometry = read_xyz(structure, charge=charge, multiplicity=multiplicity)
     if not saddle and len(perceive_graph(geometry).fragments) > 1:
         raise GeometryError(f"{structure} holds several molecules; give each its own file")
     check_elements(geometry, theory)
-    limits = limits_for(geometry, theory, threads, memory_gib)
+    limits = limits_for(geometry, theory, threads, memory_gib, time_limit)
     job = ThermoJob(
         geometry=geometry,
         level=theory,
@@ -80,12 +88,9 @@ def thermo_command(
         symmetry_number=symmetry_number,
         budget_gradient_calls=budget,
     )
-    with Console(stderr=True).status(f"computing at {theory.key}"), WorkerPool(limits) as pool:
-        (finished,) = pool.run(thermo_of, [job])
-    if finished.value is None:
-        typer.echo(f"error: the calculation was lost: {finished.fault}", err=True)
-        raise typer.Exit(1)
-    record = thermo_record(finished.value, job.geometry.charge, job.geometry.multiplicity)
+    with Console(stderr=True).status(f"computing at {theory.key}"):
+        report = run_alone(thermo_of, job, limits)
+    record = thermo_record(report, job.geometry.charge, job.geometry.multiplicity)
     if json_only:
         print_json(record)
         return

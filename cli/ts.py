@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.limits import MemoryGib, Threads, limits_for
-from cli.output import plain_failure, print_json, print_table
+from cli.limits import MemoryGib, Threads, TimeLimit, limits_for
+from cli.output import check_output, naming, plain_failure, print_json, print_table
+from cli.single_job import run_alone
 
 if TYPE_CHECKING:
     from chem.outcomes import SearchResult
@@ -27,6 +28,7 @@ def ts_command(
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 3000,
     threads: Threads = 1,
     memory_gib: MemoryGib = 4.0,
+    time_limit: TimeLimit = 1800.0,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the transition state, XYZ.")] = None,
     json_lines: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -48,7 +50,6 @@ def ts_command(
     from chem.search import SearchSettings  # noqa: PLC0415
     from chem.xyz import read_xyz, write_xyz  # noqa: PLC0415
     from tasks.jobs import PairJob, search_pair  # noqa: PLC0415
-    from tasks.workers import WorkerPool  # noqa: PLC0415
 
     theory = resolve_level(level, entries=read_levels(levels))
     ends = EndPoints(
@@ -56,30 +57,22 @@ def ts_command(
         product=read_xyz(product, charge=charge, multiplicity=multiplicity),
     )
     check_elements(ends.reactant, theory)
-    limits = limits_for(ends.reactant, theory, threads, memory_gib)
-    if output is not None and (output.is_dir() or not output.resolve().parent.is_dir()):
-        raise typer.BadParameter(f"{output} is no file in an existing folder", param_hint="--output")
+    limits = limits_for(ends.reactant, theory, threads, memory_gib, time_limit)
+    check_output(output)
     job = PairJob(ends=ends, level=theory, settings=SearchSettings(budget_gradient_calls=budget))
-    # In a process of its own: xtb can end the process it runs in, and that must not end this one without a word.
-    with (
-        Console(stderr=True).status(f"searching at {theory.method}, at most {budget} gradient calls"),
-        WorkerPool(limits) as pool,
-    ):
-        (finished,) = pool.run(search_pair, [job])
-    if finished.value is None:
-        typer.echo(f"error: the search was lost: {finished.fault}", err=True)
-        raise typer.Exit(1)
-    result = finished.value
+    with Console(stderr=True).status(f"searching at {theory.method}, at most {budget} gradient calls"):
+        result = run_alone(search_pair, job, limits)
     record = search_record(result)
     state = result.best.transition_state
-    if output is not None and state is not None:
-        comment = f"outcome={result.outcome} energy_ev={state.energy_ev:.6f} level={theory.key}"
-        write_xyz(output, state.geometry, comment)
     if json_lines:
         print_json(record)
-        return
-    _print(record, result)
-    if output is not None:
+    else:
+        _print(record, result)
+    if output is not None and state is not None:  # after printing: a full disk must not take the result along
+        comment = f"outcome={result.outcome} energy_ev={state.energy_ev:.6f} level={theory.key}"
+        with naming(output):
+            write_xyz(output, state.geometry, comment)
+    if output is not None and not json_lines:
         typer.echo(
             f"transition state written to {output}" if state is not None else f"no geometry to write to {output}"
         )

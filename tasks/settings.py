@@ -7,6 +7,7 @@ underscores: `CAIRN_SEARCH__BUDGET_GRADIENT_CALLS=...`), then the YAML file, the
 from __future__ import annotations
 
 import os
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -180,15 +181,18 @@ def load_settings(path: Path | None = None, **given: Any) -> ExploreSettings:
         raise ConfigurationError(f"in the environment: {error}; give lists and sections as JSON") from None
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {_explain(each['type'], each['msg'])}" for each in error.errors()
+            f"{'.'.join(map(str, each['loc']))}: {_explain(each['type'], each['msg'], each['input'])}"
+            for each in error.errors()
         )
         raise ConfigurationError(f"in {source} or the environment: {problems}") from None
 
 
-def _explain(kind: str, message: str) -> str:
+def _explain(kind: str, message: str, given: Any) -> str:
     if kind in {"unexpected_keyword_argument", "extra_forbidden"}:
         return "unknown key; configs/explore.yaml lists every key"
-    return message.removeprefix("Value error, ")
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    return f"{message}, got {reprlib.repr(given)}"
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -88,6 +88,10 @@ class Finished(Generic[Job, Value]):
     peak_memory_gib: float | None = None
 
 
+class JobError(Exception):
+    """A job raised in its worker; the message names what."""
+
+
 class WorkerPool:
     """A pool of worker subprocesses that outlives batches; a context manager."""
 
@@ -165,7 +169,7 @@ def _fault(error: BaseException, timeout_s: float) -> str:
         return f"killed after {timeout_s:.0f} s without an answer"
     if isinstance(error, ProcessExpired):
         return f"the worker died with exit code {error.exitcode}"
-    return f"it raised {type(error).__name__}: {error}"
+    return f"it raised {error if isinstance(error, JobError) else f'{type(error).__name__}: {error}'}"
 
 
 def _initialize(parent: int, limits: WorkerLimits) -> None:
@@ -195,4 +199,7 @@ def _run(function: Callable[[Any], Any], job: Any, memory_gib: float) -> Metered
     if _jobs_begun and psutil.Process().memory_info().rss > memory_gib * 2**30:
         os._exit(_RETIRED)
     _jobs_begun += 1
-    return metered(function, job)
+    try:
+        return metered(function, job)
+    except Exception as error:  # one that cannot be pickled and made again would break the pool and every job in it
+        raise JobError(f"{type(error).__name__}: {error}") from error

@@ -21,7 +21,12 @@ def test_method_and_basis_need_no_entry():
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong"), [("nosuch/def2-svp", "no method 'nosuch'"), ("hf/nosuch", "no basis 'nosuch'")]
+    ("name", "wrong"),
+    [
+        ("nosuch/def2-svp", "no method 'nosuch'"),
+        ("hf/nosuch", "no basis 'nosuch'"),
+        ("gfn2/sto-3g", "basis of its own"),
+    ],
 )
 def test_what_the_program_does_not_know_is_refused_before_anything_runs(name, wrong):
     with pytest.raises(ConfigurationError, match=wrong):
@@ -74,6 +79,7 @@ def test_tight_binding_in_a_solvent_is_another_level_and_needs_tblite():
         ("fast: {method: hf}", "hf needs a basis"),
         ("fast: {method: gfn2, basis: sto-3g}", "basis of its own"),
         ("fast: {basis: sto-3g}", "needs a method"),
+        ("fast: {method: '', basis: sto-3g}", "needs a method"),
         ("fast: {method: hf, basis: sto-3g, grid: 12}", "grid must lie in 0 to 9"),
         ("fast: {method: hf, basis: sto-3g, grid: three}", "grid must be of type int"),
         ("fast: {method: hf, basis: sto-3g, density_fitting: 1}", "density_fitting must be of type bool"),

@@ -39,6 +39,17 @@ def raise_error(number):
     raise KeyError(number)
 
 
+class HardToMakeError(Exception):
+    def __init__(self, first, second):
+        super().__init__(f"{first} and {second}")
+
+
+def raise_what_cannot_be_made_again(number):
+    if number == 1:
+        raise HardToMakeError("this", "that")
+    return number
+
+
 def process_id(_):
     return os.getpid()
 
@@ -108,6 +119,12 @@ def test_an_exception_costs_only_its_job(pool):
     assert done.value is None
     assert "KeyError" in done.fault
     assert [each.value for each in pool.run(square, [3])] == [9]
+
+
+def test_an_exception_that_cannot_be_pickled_costs_only_its_job(pool):
+    done = {each.job: each for each in pool.run(raise_what_cannot_be_made_again, range(4))}
+    assert "HardToMakeError: this and that" in done[1].fault
+    assert [done[job].value for job in (0, 2, 3)] == [0, 2, 3]
 
 
 def test_workers_have_one_thread(pool):
