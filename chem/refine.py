@@ -16,6 +16,7 @@ from chem.frequencies import Vibrations, hessian_of
 from chem.levels import resolve_level
 from chem.outcomes import Failure, Stage
 from chem.potential import GradientCounter, check_elements
+from chem.restart import Restart
 from chem.saddle import Coordinates, SaddlePoint, find_saddle
 from chem.search_checks import count_imaginary
 from chem.types import Geometry, LevelOfTheory
@@ -152,13 +153,19 @@ class Refinement:
         return self.best.failure
 
 
-def refine(guess: Geometry, level: LevelOfTheory, settings: RefineSettings | None = None) -> Refinement:
+def refine(
+    guess: Geometry,
+    level: LevelOfTheory,
+    settings: RefineSettings | None = None,
+    restart: Restart | None = None,
+) -> Refinement:
     """Search a saddle point from a guess and prove its order by its vibrations, in several ways until one is proved.
 
     Args:
         guess: Where to start.
         level: Level of theory.
         settings: Limits and thresholds.
+        restart: Where the last geometry is kept; one that is there replaces the guess.
 
     Raises:
         ElementError: An element is outside what the level supports.
@@ -168,6 +175,7 @@ def refine(guess: Geometry, level: LevelOfTheory, settings: RefineSettings | Non
         raise GeometryError(f"{guess.formula} is a single atom, which has no saddle point; give a molecule")
     settings = RefineSettings() if settings is None else settings
     check_elements(guess, level)
+    guess = guess if restart is None else restart.geometry_or(guess)
     counter, cheap = GradientCounter(budget=settings.budget_gradient_calls), GradientCounter()
     begun = time.perf_counter()
     hessians = StartingHessians(guess, level, counter, cheap)
@@ -175,7 +183,7 @@ def refine(guess: Geometry, level: LevelOfTheory, settings: RefineSettings | Non
     for way in ways_from(settings.starting_hessian):
         if attempts and counter.remaining < 1:
             break
-        attempts.append(_attempt(guess, level, way, hessians, counter, settings))
+        attempts.append(_attempt(guess, level, way, hessians, counter, settings, restart))
         if attempts[-1].failure is None:
             break
     return Refinement(
@@ -195,6 +203,7 @@ def _attempt(
     hessians: StartingHessians,
     counter: GradientCounter,
     settings: RefineSettings,
+    restart: Restart | None,
 ) -> RefineAttempt:
     before = counter.calls
 
@@ -211,6 +220,7 @@ def _attempt(
             counter=counter.child(settings.attempt_gradient_calls),
             fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom,
             coordinates=(way.coordinates,),
+            restart=restart,
         )
         saddle = find(guess, level, hessian=hessian)
     except CalculationError as error:

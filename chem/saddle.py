@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from chem.errors import CalculationError, InputError
 from chem.potential import GradientCounter, attach
+from chem.restart import Restart
 from chem.types import Geometry, LevelOfTheory
 
 FMAX_EV_PER_ANGSTROM = 0.02
@@ -59,6 +60,7 @@ def find_saddle(
     fmax_ev_per_angstrom: float = FMAX_EV_PER_ANGSTROM,
     max_steps: int = 500,
     coordinates: Sequence[Coordinates] = ("internal", "cartesian"),
+    restart: Restart | None = None,
 ) -> SaddlePoint:
     """Walk uphill along one mode and downhill along all others until the forces vanish.
 
@@ -76,6 +78,7 @@ def find_saddle(
         fmax_ev_per_angstrom: Largest force on an atom at which to stop.
         max_steps: Steps after which to give up.
         coordinates: Coordinates to search in, each tried where those before it broke down.
+        restart: Keeps the geometry of every step.
 
     Raises:
         CalculationError: The search did not converge, a gradient failed, or the budget is spent.
@@ -84,7 +87,9 @@ def find_saddle(
     ways = [way for way in coordinates if way == "cartesian" or guess.n_atoms > FEWEST_WITH_INTERNAL] or ["cartesian"]
     for way in ways:
         try:
-            return _search(guess, level, counter, fmax_ev_per_angstrom, max_steps, direction, hessian, way, note)
+            return _search(
+                guess, level, counter, fmax_ev_per_angstrom, max_steps, direction, hessian, way, note, restart
+            )
         except InputError:  # a ValueError too, but the caller's
             raise
         except NUMERICAL_ERRORS as error:
@@ -155,11 +160,14 @@ def _search(
     hessian: FloatArray | None,
     coordinates: Coordinates,
     note: str,
+    restart: Restart | None,
 ) -> SaddlePoint:
     atoms = attach(guess, level, counter)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Sella warns of every coordinate that it replaces
         walk = saddle_optimiser(atoms, direction, internal=coordinates == "internal", hessian=hessian)
+        if restart is not None:
+            walk.attach(lambda: restart.keep(guess, atoms.positions[: guess.n_atoms]))
         converged = bool(walk.run(fmax=fmax, steps=max_steps))
     if not converged:
         largest = float(np.linalg.norm(atoms.get_forces(), axis=1).max())

@@ -27,9 +27,10 @@ from chem.outcomes import (
 )
 from chem.potential import GradientCounter, attach, single_point
 from chem.refine import StartingHessians, Way, ways_from
+from chem.restart import Restart
 from chem.saddle import find_saddle
 from chem.search_checks import ORDER_TOLERANCE_EV
-from chem.types import LevelOfTheory
+from chem.types import Geometry, LevelOfTheory
 
 GEOMETRY_OPTION = "geometry"  # of a level whose energies stand at points of another
 
@@ -68,6 +69,7 @@ def verify_transition_state(
     level: LevelOfTheory,
     settings: VerificationSettings,
     counter: GradientCounter | None = None,
+    restart: Restart | None = None,
 ) -> SearchResult:
     """Search the saddle point of a known transition state at another level and prove it there.
 
@@ -79,6 +81,7 @@ def verify_transition_state(
         level: Level of theory of everything that comes out.
         settings: Limits and thresholds.
         counter: Counts the whole verification as well; its own budget is not renewed.
+        restart: Where the last geometry of the saddle search is kept; one that is there replaces the known one.
 
     Returns:
         One attempt for each start; atoms in the order of the known one, the reactant's end first.
@@ -92,25 +95,29 @@ def verify_transition_state(
     ends = EndPoints(reactant=known.reactant_end, product=known.product_end)
     counter = GradientCounter(budget=settings.budget_gradient_calls, parent=counter)
     attach(known.geometry, level, counter)  # unsupported elements show here, before anything is spent
-    hessians = StartingHessians(known.geometry, level, counter, GradientCounter())
+    guess = known.geometry if restart is None else restart.geometry_or(known.geometry)
+    hessians = StartingHessians(guess, level, counter, GradientCounter())
     attempts: list[Attempt] = []
     for way in ways_from("cheap"):
         if attempts and counter.remaining < 1:
             break
-        attempts.append(_attempt(known, ends, level, settings, counter, way, hessians))
+        name = f"{known.level.name}: {way}"
+        attempts.append(_attempt(name, guess, ends, level, settings, counter, way, hessians, restart))
         if attempts[-1].outcome is not Outcome.FAILED:
             break
     return SearchResult(level=level, attempts=tuple(attempts))
 
 
 def _attempt(
-    known: TransitionState,
+    name: str,
+    guess: Geometry,
     ends: EndPoints,
     level: LevelOfTheory,
     settings: VerificationSettings,
     counter: GradientCounter,
     way: Way,
     hessians: StartingHessians,
+    restart: Restart | None,
 ) -> Attempt:
     began, before = time.perf_counter(), counter.calls
     find = partial(
@@ -118,12 +125,13 @@ def _attempt(
         counter=counter.child(settings.saddle_gradient_calls),
         fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom,
         coordinates=(way.coordinates,),
+        restart=restart,
     )
     state: TransitionState | None = None
     failure: Failure | None = None
     outcome = Outcome.FAILED
     try:
-        saddle = find(known.geometry, level, hessian=hessians.of(way.hessian))
+        saddle = find(guess, level, hessian=hessians.of(way.hessian))
     except CalculationError as error:
         failure = Failure(stage=Stage.SADDLE, kind=error.kind, message=str(error))
     else:
@@ -141,7 +149,7 @@ def _attempt(
         )
         state, failure, outcome = judged.transition_state, judged.failure, judged.outcome
     return Attempt(
-        start=f"{known.level.name}: {way}",
+        start=name,
         gradient_calls=counter.calls - before,
         seconds=time.perf_counter() - began,
         outcome=outcome,

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from chem.types import LevelOfTheory
 
 
-def check_output(path: Path | None) -> None:
+def check_output(path: Path | None, option: str = "--output") -> None:
     """Raise `typer.BadParameter` where a file could not be written, before anything is spent on its content."""
     if path is None:
         return
     folder = path.resolve().parent
     if path.is_dir() or not folder.is_dir():
-        raise typer.BadParameter(f"{path} is no file in an existing folder", param_hint="--output")
+        raise typer.BadParameter(f"{path} is no file in an existing folder", param_hint=option)
     if not os.access(path if path.exists() else folder, os.W_OK):
-        raise typer.BadParameter(f"{path} cannot be written; name a file elsewhere", param_hint="--output")
+        raise typer.BadParameter(f"{path} cannot be written; name a file elsewhere", param_hint=option)
 
 
 @contextmanager

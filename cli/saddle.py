@@ -34,6 +34,10 @@ def saddle_command(
     threads: Threads = 1,
     memory_gib: MemoryGib = 4.0,
     time_limit: TimeLimit = 1800.0,
+    restart: Annotated[
+        Path | None,
+        typer.Option(help="XYZ file that keeps the last geometry, and to go on from where it is there already."),
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the saddle point, XYZ.")] = None,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -55,6 +59,7 @@ def saddle_command(
     from chem.levels import read_levels, resolve_level  # noqa: PLC0415
     from chem.potential import check_elements  # noqa: PLC0415
     from chem.refine import RefineSettings, StartingHessian  # noqa: PLC0415
+    from chem.restart import Restart  # noqa: PLC0415
     from chem.xyz import read_xyz, write_xyz  # noqa: PLC0415
     from tasks.jobs import RefineJob, refine_guess  # noqa: PLC0415
 
@@ -65,13 +70,18 @@ def saddle_command(
     check_elements(guess, theory)
     limits = limits_for(guess, theory, threads, memory_gib, time_limit)
     check_output(output)
+    check_output(restart, "--restart")
     settings = RefineSettings(
         budget_gradient_calls=budget,
         fmax_ev_per_angstrom=fmax,
         starting_hessian=hessian,  # type: ignore[arg-type]
     )
+    kept = None if restart is None else Restart(path=restart)
+    job = RefineJob(guess=guess, level=theory, settings=settings, restart=kept)
     with Console(stderr=True).status(f"searching at {theory.key}, at most {budget} gradient calls"):
-        found = run_alone(refine_guess, RefineJob(guess=guess, level=theory, settings=settings), limits)
+        found = run_alone(refine_guess, job, limits)
+    if kept is not None:
+        kept.forget()
     record = refinement_record(found, guess)
     if json_only:
         print_json(record)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,7 @@ from chem.errors import ElementError, ResourceError
 from chem.identity import mapped_smiles
 from chem.outcomes import Failure, Stage
 from chem.resources import check_memory
+from chem.restart import Restart
 from chem.types import Geometry
 from db.closing import Spent, refuse
 from db.engine import open_database, reading, writing
@@ -168,13 +170,20 @@ def _claimed_jobs(engine: Engine, queue: WorkQueue, worker: str) -> Iterator[Job
             return
         with reading(engine) as session:
             made = make_jobs(session, claims, queue.level)
-        for job in made:
+        for job in map(partial(_restartable, queue=queue), made):
             refusal = _refusal(job, queue.workers)
             if refusal is None:
                 yield job
                 continue
             with writing(engine) as session:
                 refuse(session, job.claimed, refusal)
+
+
+def _restartable(job: Job, queue: WorkQueue) -> Job:
+    """A long job with the file that keeps its last geometry, so that the next attempt goes on from there."""
+    if not isinstance(job, jobs.VerifyJob):
+        return job
+    return replace(job, restart=Restart(path=queue.restart_folder / f"{job.claimed.kind.value}-{job.claimed.id}.xyz"))
 
 
 def _refusal(job: Job, limits: WorkerLimits) -> Failure | None:
@@ -224,6 +233,8 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
                 raise TypeError(
                     f"a worker returned {type(value).__name__} for a {claimed.kind} of {claimed.subject_key}"
                 )
+        if isinstance(finished.job, jobs.VerifyJob) and finished.job.restart is not None:
+            finished.job.restart.forget()
     except LeaseLostError as error:  # another worker has taken over and will store its own result
         logger.warning("%s", error)
 

@@ -15,6 +15,7 @@ from chem.minimum import Minimum, find_minimum
 from chem.outcomes import Attempt, Failure, Outcome, SearchResult, Stage, TransitionState
 from chem.potential import GradientCounter
 from chem.refine import Refinement, RefineSettings, refine
+from chem.restart import Restart
 from chem.search import SearchSettings, search_transition_state
 from chem.search_starts import search_starts
 from chem.symmetry import symmetry_number
@@ -95,6 +96,7 @@ class VerifyJob:
     known: TransitionState
     level: LevelOfTheory
     settings: VerificationSettings
+    restart: Restart | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -145,7 +147,9 @@ def verify(job: VerifyJob) -> SearchReport:
         return SearchReport(
             result=SearchResult(level=job.level, attempts=(attempt,)), found={}, spent=spent_on(counter)
         )
-    result, found = reactions_found(verify_transition_state(known, job.level, job.settings, counter), job.reaction)
+    result, found = reactions_found(
+        verify_transition_state(known, job.level, job.settings, counter, job.restart), job.reaction
+    )
     return SearchReport(result=result, found=found, spent=spent_on(counter))
 
 
@@ -184,11 +188,12 @@ class RefineJob:
     guess: Geometry
     level: LevelOfTheory
     settings: RefineSettings
+    restart: Restart | None = None
 
 
 def refine_guess(job: RefineJob) -> Refinement:
     """The saddle point and its order."""
-    return refine(job.guess, job.level, job.settings)
+    return refine(job.guess, job.level, job.settings, job.restart)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

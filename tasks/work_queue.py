@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from chem.types import LevelOfTheory
+from db.engine import database_file
 from db.tables import CalculationKind
 from tasks.plan import calculation_settings
 from tasks.settings import ExploreSettings
@@ -32,6 +34,12 @@ class WorkQueue:
     settings: Mapping[str, Any] = field(default_factory=dict)
     campaign: str | None = None
     workers: WorkerLimits = field(default_factory=WorkerLimits)
+
+    @property
+    def restart_folder(self) -> Path:
+        """Where long searches keep their last geometry: beside an SQLite file, else under runs/."""
+        file = database_file(self.database)
+        return Path("runs/restart") if file is None else file.with_name(f"{file.name}.restart")
 
 
 def exploration_queue(settings: ExploreSettings, campaign: str, kind: CalculationKind) -> WorkQueue:

@@ -145,3 +145,34 @@ def test_the_level_of_a_rung_must_be_another_one(explored):
             verification=None,
             workers=WorkerLimits(),
         )
+
+
+def test_a_verification_that_was_killed_goes_on_from_its_last_geometry(explored, monkeypatch):
+    settings, name = explored
+    rung = make_rung(
+        database=settings.database,
+        level=resolve_level("hf/sto-3g"),
+        from_level_key="GFN2-xTB",
+        verification=VerificationSettings(end_frequencies=False),
+        workers=WorkerLimits(n_workers=1),
+        campaign=name,
+    )
+    queue_rung.fn(rung)
+    given = []
+
+    class Killed(InThisProcess):
+        def run(self, function, jobs):
+            for job in jobs:
+                given.append(job)
+                job.restart.keep(job.known.geometry, job.known.geometry.positions + 0.5)
+                yield Finished(job=job, value=None, fault="killed")
+                return
+
+    monkeypatch.setattr(calculations, "shared_pool", lambda _limits: Killed())
+    run_calculations.fn(rung.queue)
+    monkeypatch.setattr(calculations, "shared_pool", lambda _limits: InThisProcess())
+    kept = given[0].restart.path
+    assert kept.is_file()
+    drain(rung.queue)
+    assert not kept.exists()
+    assert at_level(settings, "hf/sto-3g").outcome == "intended"
