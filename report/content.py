@@ -111,6 +111,12 @@ class ReactionEntry:
         degeneracy: Symmetry-equivalent atom maps in the forward direction; None when unknown.
         barrier_forward_kcal_mol: Height above the reactant end of the IRC, kcal/mol; None when unknown.
         barrier_reverse_kcal_mol: Height above the product end, kcal/mol; None when unknown.
+        level: Level of theory of the barrier; empty where there is none.
+        e0_forward_kcal_mol: Barrier with zero-point energies; None where the frequencies of an end are not known.
+        e0_reverse_kcal_mol: Of the other direction.
+        gibbs_298_forward_kcal_mol: Free energy of activation at 298.15 K and 1 atm, likewise.
+        gibbs_298_reverse_kcal_mol: Of the other direction.
+        dissociation_kcal_mol: Of a step without a barrier, the height of the molecules apart above what they become.
         verdict: How far the barrier was checked; never None beside a barrier.
         outcome: What its own search ended in; None where there was none.
         checks: The checks of its transition state with their evidence.
@@ -131,6 +137,12 @@ class ReactionEntry:
     barrier_reverse_kcal_mol: float | None = None
     verdict: Status | None = None
     outcome: Outcome | None = None
+    level: str = ""
+    e0_forward_kcal_mol: float | None = None
+    e0_reverse_kcal_mol: float | None = None
+    gibbs_298_forward_kcal_mol: float | None = None
+    gibbs_298_reverse_kcal_mol: float | None = None
+    dissociation_kcal_mol: float | None = None
     checks: tuple[Check, ...] = ()
     failure: Failure | None = None
     attempts: tuple[AttemptEntry, ...] = ()

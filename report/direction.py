@@ -38,6 +38,10 @@ def turned(reaction: ReactionEntry) -> ReactionEntry:
         degeneracy=None,
         barrier_forward_kcal_mol=reaction.barrier_reverse_kcal_mol,
         barrier_reverse_kcal_mol=reaction.barrier_forward_kcal_mol,
+        e0_forward_kcal_mol=reaction.e0_reverse_kcal_mol,
+        e0_reverse_kcal_mol=reaction.e0_forward_kcal_mol,
+        gibbs_298_forward_kcal_mol=reaction.gibbs_298_reverse_kcal_mol,
+        gibbs_298_reverse_kcal_mol=reaction.gibbs_298_forward_kcal_mol,
         transition_state=None if state is None else _turned_state(state),
     )
 

@@ -11,8 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chem.audit import AuditOutcome
+from chem.heights import REFERENCE_TEMPERATURE_K, gibbs_heights, zero_point_heights
 from chem.outcomes import Action, Outcome
 from chem.types import LevelOfTheory, Reaction, Species
+from chem.units import kcal_mol
 from db import queries, totals
 from db.audits import load_audits
 from db.campaigns import campaign_id, load_decisions
@@ -159,6 +161,8 @@ def _reaction_entry(
     if record.outcome in set(Outcome) and (attempts or record.outcome != Outcome.UNINTENDED):
         outcome = Outcome(record.outcome)
     searched = None if state is None else state.searched_reaction_key
+    zero = None if state is None else zero_point_heights(state.transition_state)
+    gibbs = None if state is None else gibbs_heights(state.transition_state, REFERENCE_TEMPERATURE_K)
     return ReactionEntry(
         key=record.key,
         reactants=tuple(species.key for species in reaction.reactants),
@@ -167,6 +171,12 @@ def _reaction_entry(
         degeneracy=record.degeneracy,
         barrier_forward_kcal_mol=record.barrier_forward_kcal_mol,
         barrier_reverse_kcal_mol=record.barrier_reverse_kcal_mol,
+        level=record.level or "",
+        e0_forward_kcal_mol=None if zero is None else kcal_mol(zero.forward_ev),
+        e0_reverse_kcal_mol=None if zero is None else kcal_mol(zero.reverse_ev),
+        gibbs_298_forward_kcal_mol=None if gibbs is None else kcal_mol(gibbs.forward_ev),
+        gibbs_298_reverse_kcal_mol=None if gibbs is None else kcal_mol(gibbs.reverse_ev),
+        dissociation_kcal_mol=record.dissociation_kcal_mol,
         verdict=record.verdict,
         outcome=outcome,
         checks=() if state is None else state.transition_state.verdict.checks,

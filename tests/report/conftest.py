@@ -175,6 +175,11 @@ def make_content(most=45):
                     **common,
                     barrier_forward_kcal_mol=forward,
                     barrier_reverse_kcal_mol=reverse,
+                    e0_forward_kcal_mol=forward - 2.0 if number % 2 else None,
+                    e0_reverse_kcal_mol=reverse - 2.0 if number % 2 else None,
+                    gibbs_298_forward_kcal_mol=forward - 1.0 if number % 2 else None,
+                    gibbs_298_reverse_kcal_mol=reverse - 1.0 if number % 2 else None,
+                    level="b3lyp-d3bj/def2-svp" if number % 2 else "GFN2-xTB",
                     verdict=status,
                     outcome=Outcome.INTENDED if status is not Status.FAILED else Outcome.FAILED,
                     checks=checks(status),
@@ -195,8 +200,11 @@ def make_content(most=45):
         elif kind == 5:
             reactions.append(ReactionEntry(**common, barrier_forward_kcal_mol=forward, verdict=Status.ESTIMATED))
         elif kind == 6:
-            outcome = Outcome.BARRIERLESS if number % 4 == 0 else Outcome.UNINTENDED
-            reactions.append(ReactionEntry(**common, outcome=outcome))
+            reactions.append(
+                ReactionEntry(**common, outcome=Outcome.UNINTENDED)
+                if number % 4
+                else ReactionEntry(**common, outcome=Outcome.BARRIERLESS, dissociation_kcal_mol=reverse)
+            )
         elif kind == 7:
             reactions.append(
                 ReactionEntry(**common, outcome=Outcome.FAILED, failure=FAILURES[number // 9 % len(FAILURES)])

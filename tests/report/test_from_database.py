@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from ase import units
 
 from chem.errors import ConfigurationError
 from chem.graph import MolecularGraph
@@ -76,6 +77,8 @@ def state(energy_ev, ends_ev):
         product_end=geometry(2),
         reactant_end_energy_ev=ends_ev[0],
         product_end_energy_ev=ends_ev[1],
+        reactant_end_frequencies_cm1=(800.0, 1200.0),
+        product_end_frequencies_cm1=(1000.0, 2000.0),
     )
 
 
@@ -147,6 +150,14 @@ def test_a_reaction_stored_towards_the_seed_is_turned_with_its_barriers_and_ends
     assert shift.transition_state.reactant_end_energy_ev == -12.0
     assert shift.mapped_smiles == "[C:1](=[O:2])([H:3])[H:4]>>[C:1]([O:2][H:4])[H:3]"
     assert shift.degeneracy is None
+    # forward and reverse as the barriers; the product that was stored is the reactant that is shown
+    zero_point = kcal_mol(0.5 * 900.0 * units.invcm)
+    before, after = (kcal_mol(0.5 * total * units.invcm) for total in (3000.0, 2000.0))
+    assert shift.e0_forward_kcal_mol == pytest.approx(kcal_mol(2.0) + zero_point - before)
+    assert shift.e0_reverse_kcal_mol == pytest.approx(kcal_mol(1.0) + zero_point - after)
+    gibbs = shift.gibbs_298_forward_kcal_mol - shift.gibbs_298_reverse_kcal_mol
+    assert gibbs == pytest.approx(shift.e0_forward_kcal_mol - shift.e0_reverse_kcal_mol, abs=2.0)
+    assert shift.level == LEVEL.key
 
 
 def test_species_of_reactions_are_listed_beside_the_members(report):

@@ -246,3 +246,20 @@ def test_the_page_runs_in_a_browser_without_an_error(content, tmp_path):
 def page_data(content):
     text = render_report(content)
     return json.loads(re.search(r'id="report-data">(.*?)</script>', text, flags=re.DOTALL)[1])
+
+
+def test_a_step_without_a_barrier_says_how_high_its_molecules_lie_apart(content, page):
+    text = " ".join(page.text)
+    steps = [entry for entry in content.reactions if entry.state is State.BARRIERLESS]
+    assert steps
+    for entry in steps:
+        assert f"Apart they lie {entry.dissociation_kcal_mol:.1f} kcal/mol higher" in text
+
+
+def test_zero_point_and_free_energies_are_told_where_they_are_known(content, page):
+    text = " ".join(page.text)
+    known = [entry for entry in content.reactions if entry.e0_forward_kcal_mol is not None]
+    assert known
+    for entry in known:
+        assert f"{entry.e0_forward_kcal_mol:.1f} forward, {entry.e0_reverse_kcal_mol:.1f} reverse" in text
+    assert "b3lyp-d3bj/def2-svp, electronic energy" in text
