@@ -256,12 +256,11 @@ class SearchResult:
 
     @property
     def best(self) -> Attempt:
-        """The attempt that counts: an intended one, else the first unintended one, else the last."""
-        for outcome in (Outcome.INTENDED, Outcome.UNINTENDED):
-            for attempt in self.attempts:
-                if attempt.outcome is outcome:
-                    return attempt
-        return self.attempts[-1]
+        """The attempt that counts: the lowest intended one, else the first unintended one, else the last."""
+        found = {outcome: [each for each in self.attempts if each.outcome is outcome] for outcome in Outcome}
+        if intended := found[Outcome.INTENDED]:
+            return min(intended, key=lambda each: each.transition_state.energy_ev if each.transition_state else 0.0)
+        return (*found[Outcome.UNINTENDED], self.attempts[-1])[0]
 
     @property
     def outcome(self) -> Outcome:

@@ -19,6 +19,7 @@ from chem.potential import GradientCounter, attach
 from chem.reaction_direction import reaction_direction
 from chem.saddle import SaddlePoint, find_saddle
 from chem.search_polish import relax_around
+from chem.ts_conformers import conformer_guesses
 from chem.types import Geometry, LevelOfTheory, TSCandidate
 
 SAME_SADDLE_EV, SAME_SADDLE_ANGSTROM = 1e-3, 0.03  # two searches that ended closer than this found one saddle
@@ -39,6 +40,7 @@ class SearchSettings:
         imaginary_threshold_cm1: Imaginary modes above minus this count as numerical noise.
         use_neb: Whether a band is tried after the last candidate.
         n_images: Interior images of the band.
+        conformers: Further conformers of a proved transition state to search, by turning its spectator bonds.
     """
 
     budget_gradient_calls: int = 3000
@@ -50,6 +52,7 @@ class SearchSettings:
     imaginary_threshold_cm1: float = 30.0
     use_neb: bool = True
     n_images: int = 7
+    conformers: int = 0
 
     def __post_init__(self) -> None:
         """Numbers are positive."""
@@ -63,7 +66,7 @@ class SearchSettings:
         ):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigurationError(f"{name} must be positive and finite, got {getattr(self, name)}")
-        for name in ("imaginary_threshold_cm1", "polish_steps"):
+        for name in ("imaginary_threshold_cm1", "polish_steps", "conformers"):
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} must not be negative, got {getattr(self, name)}")
 
@@ -79,8 +82,8 @@ def search_transition_state(
 
     Starts are tried in the order of `starts`. Each is refined to a saddle point, and checked: exactly one imaginary
     mode, which moves the changing bonds; the steepest-descent path leads to the two ends; the energies are ordered. The
-    first intended one ends the search, the budget ends it otherwise. Expected failures are
-    attempts with a `Failure`; only bad input and bugs raise.
+    first intended one ends the search, but for its other conformers where they are asked for; the budget ends it
+    otherwise. Expected failures are attempts with a `Failure`; only bad input and bugs raise.
 
     Args:
         ends: Relaxed reactant and product in one atom order.
@@ -114,7 +117,29 @@ def search_transition_state(
         attempts.append(_attempt(start, ends, level, settings, counter, attempts))
         if attempts[-1].outcome is Outcome.INTENDED:
             break
+    for start in _conformers(attempts[-1], ends, level, settings, counter):
+        if counter.remaining < 1:
+            break
+        attempts.append(_attempt(start, ends, level, settings, counter, attempts))
     return SearchResult(level=level, attempts=tuple(attempts))
+
+
+def _conformers(
+    proved: Attempt, ends: EndPoints, level: LevelOfTheory, settings: SearchSettings, counter: GradientCounter
+) -> list[Start]:
+    """Starts from other conformers of an intended transition state; none where none are asked for or affordable."""
+    if settings.conformers == 0 or proved.outcome is not Outcome.INTENDED or proved.transition_state is None:
+        return []
+    graphs = (perceive_graph(ends.reactant), perceive_graph(ends.product))
+    saddle = proved.transition_state.geometry
+    try:
+        guesses = conformer_guesses(saddle, *graphs, level, counter, settings.conformers)
+    except CalculationError:  # the budget; what is proved stays
+        return []
+    return [
+        Start(name=f"conformer:{place}", guess=guess, polished=settings.polish_steps > 0)
+        for place, guess in enumerate(guesses)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

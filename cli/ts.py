@@ -26,6 +26,9 @@ def ts_command(
     ] = "gfn2",
     levels: Annotated[Path | None, typer.Option(help="YAML file with further levels of theory.")] = None,
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most.")] = 3000,
+    conformers: Annotated[
+        int, typer.Option(min=0, help="Further conformers of the transition state to search once one is proved.")
+    ] = 0,
     threads: Threads = 1,
     memory_gib: MemoryGib = 4.0,
     time_limit: TimeLimit = 1800.0,
@@ -59,7 +62,7 @@ def ts_command(
     check_elements(ends.reactant, theory)
     limits = limits_for(ends.reactant, theory, threads, memory_gib, time_limit)
     check_output(output)
-    job = PairJob(ends=ends, level=theory, settings=SearchSettings(budget_gradient_calls=budget))
+    job = PairJob(ends=ends, level=theory, settings=SearchSettings(budget_gradient_calls=budget, conformers=conformers))
     with Console(stderr=True).status(f"searching at {theory.method}, at most {budget} gradient calls"):
         result = run_alone(search_pair, job, limits)
     record = search_record(result)

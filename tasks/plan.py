@@ -88,7 +88,10 @@ def candidate_settings(settings: ExploreSettings) -> dict[str, Any]:
 
 def search_settings(settings: ExploreSettings) -> dict[str, Any]:
     """What decides the result of a search."""
-    return {**candidate_settings(settings), "search": asdict(settings.search)}
+    search = asdict(settings.search)
+    if not search["conformers"]:  # results from before there was a choice stay valid
+        del search["conformers"]
+    return {**candidate_settings(settings), "search": search}
 
 
 def estimate_settings(settings: ExploreSettings) -> dict[str, Any]:

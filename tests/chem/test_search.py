@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from chem import potential
+from chem.endpoints import EndPointSettings, prepare_end_points
+from chem.enumeration import EnumerationRules, enumerate_reactions
 from chem.errors import CalculationError, ConfigurationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
@@ -17,6 +19,7 @@ from chem.perception import perceive_graph
 from chem.potential import GradientCounter, attach
 from chem.search import SearchSettings, search_transition_state, starts
 from chem.search_polish import relax_around
+from chem.smiles import parse_smiles
 from chem.types import Geometry, TSCandidate
 from chem.xtb_backends import XtbBackend
 
@@ -159,3 +162,20 @@ def test_nothing_to_try_is_bad_input():
 def test_a_budget_of_nothing_is_bad_input():
     with pytest.raises(ConfigurationError, match="budget_gradient_calls"):
         SearchSettings(budget_gradient_calls=0)
+
+
+def test_further_conformers_are_searched_when_asked_for_and_the_lowest_counts():
+    glycolaldehyde = parse_smiles("OCC=O")
+    loss = next(
+        reaction
+        for reaction in enumerate_reactions(glycolaldehyde, EnumerationRules())
+        if sorted(each.smiles for each in reaction.products) == ["O=CC=O", "[H][H]"]
+    )
+    ends = prepare_end_points(loss, LEVEL, EndPointSettings(n_conformers=1)).pairs[0].ends
+    result = search(ends, conformers=2, use_neb=False)
+    intended = [attempt for attempt in result.attempts if attempt.outcome is Outcome.INTENDED]
+    assert [attempt.start.split(":")[0] for attempt in intended] == ["classical", "conformer", "conformer"]
+    energies = [attempt.transition_state.energy_ev for attempt in intended]
+    assert max(energies) - min(energies) > 0.01
+    assert result.best.transition_state.energy_ev == min(energies)
+    assert not any(attempt.start.startswith("conformer") for attempt in search(ends, use_neb=False).attempts)
