@@ -9,19 +9,23 @@ from functools import partial
 
 from chem.alignment import rmsd
 from chem.errors import CalculationError, ConfigurationError
+from chem.frequencies import hessian_of
 from chem.generator import EndPoints
 from chem.guess import changing_bonds
 from chem.judgement import JudgeSettings, judge
+from chem.levels import resolve_level
 from chem.neb import highest_image
 from chem.outcomes import Attempt, Failure, Outcome, SearchResult, Stage, TransitionState
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter, attach
 from chem.reaction_direction import reaction_direction
+from chem.refine import CHEAP_LEVEL
 from chem.saddle import SaddlePoint, find_saddle
 from chem.search_polish import relax_around
 from chem.ts_conformers import conformer_guesses
 from chem.types import Geometry, LevelOfTheory, TSCandidate
 
+TIGHT_BINDING_PROGRAMS = ("xtb-python", "tblite")
 SAME_SADDLE_EV, SAME_SADDLE_ANGSTROM = 1e-3, 0.03  # two searches that ended closer than this found one saddle
 
 
@@ -252,12 +256,23 @@ def _guess(
 def _find(
     guess: Geometry, level: LevelOfTheory, ends: EndPoints, own: GradientCounter, settings: SearchSettings
 ) -> SaddlePoint:
+    if level.program in TIGHT_BINDING_PROGRAMS:
+        return find_saddle(
+            guess,
+            level,
+            own.child(settings.saddle_gradient_calls),
+            direction=reaction_direction(guess.positions, ends),
+            fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom,
+        )
+    # A gradient costs seconds or minutes here, a Hessian of GFN2-xTB next to nothing.
+    hessian = hessian_of(guess, resolve_level(CHEAP_LEVEL), GradientCounter())
     return find_saddle(
         guess,
         level,
         own.child(settings.saddle_gradient_calls),
-        direction=reaction_direction(guess.positions, ends),
+        hessian=hessian,
         fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom,
+        coordinates=("cartesian",),
     )
 
 

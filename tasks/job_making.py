@@ -40,7 +40,7 @@ def _prepare_jobs(session: Session, claims: Sequence[ClaimedCalculation], level:
 
 def _estimate_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
     reactions = load_reactions(session, _keys(claims))
-    candidates, prepared = _starts(session, claims, level)
+    candidates, prepared = _starts(session, claims)
     return [
         jobs.EstimateJob(
             claimed=claimed,
@@ -56,7 +56,7 @@ def _estimate_jobs(session: Session, claims: Sequence[ClaimedCalculation], level
 
 def _search_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
     reactions = load_reactions(session, _keys(claims))
-    candidates, prepared = _starts(session, claims, level)
+    candidates, prepared = _starts(session, claims)
     return [
         jobs.SearchJob(
             claimed=claimed,
@@ -92,13 +92,13 @@ def _keys(claims: Sequence[ClaimedCalculation]) -> list[str]:
 
 
 def _starts(
-    session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory
+    session: Session, claims: Sequence[ClaimedCalculation]
 ) -> tuple[dict[str, list[TSCandidate]], dict[str, list[EndPoints]]]:
     """Candidates and end points by reaction key, as the settings of the claims say they were made."""
     values = claims[0].settings
     made_with = {key: value for key, value in values.items() if key not in {"search", "polish_gradient_calls"}}
     candidates = load_candidates(session, _keys(claims), made_with)
-    prepared = load_end_points(session, _keys(claims), level.key, {"end_points": values["end_points"]})
+    prepared = load_end_points(session, _keys(claims), values["level"], {"end_points": values["end_points"]})
     return candidates, prepared
 
 

@@ -6,6 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from db.engine import open_database, writing
+from db.load import load_end_points
 from db.queries import reactions
 from db.store import add_levels
 from db.work import enqueue, requeue_failed
@@ -21,11 +22,15 @@ def queue_rung(rung: Rung) -> int:
         with writing(engine) as session:
             requeue_failed(session, kind=queue.kind)
             known = reactions(session, filters=starting_points(rung))
+            keys = [each.key for each in known if each.barrier_forward_kcal_mol is not None]
+            if rung.undecided:  # what only searches for others found has no ends of its own
+                made_with = {"end_points": queue.settings["end_points"]}
+                keys = list(load_end_points(session, [each.key for each in known], rung.from_level_key, made_with))
             add_levels(session, [queue.level])
             return enqueue(
                 session,
                 kind=queue.kind,
-                reaction_keys=[each.key for each in known if each.barrier_forward_kcal_mol is not None],
+                reaction_keys=keys,
                 level_key=queue.level.key,
                 settings=queue.settings,
             )

@@ -10,11 +10,12 @@ from dataclasses import asdict, dataclass
 
 from chem.errors import ConfigurationError
 from chem.levels import read_levels, resolve_level
-from chem.outcomes import Status
+from chem.outcomes import Outcome, Status
 from chem.types import LevelOfTheory
 from chem.verification import VerificationSettings, composite_level
 from db.queries import ReactionFilter
 from db.tables import CalculationKind
+from tasks.plan import search_settings
 from tasks.settings import ExploreSettings
 from tasks.work_queue import WorkQueue
 from tasks.workers import WorkerLimits
@@ -30,6 +31,7 @@ class Rung:
         verdicts: Verdicts that those may have.
         reaction_keys: Only these reactions; None for all.
         highest_barrier_kcal_mol: Only up to this forward barrier at the level below.
+        undecided: Whether it searches what the level below did not decide, instead of what was proved there.
     """
 
     queue: WorkQueue
@@ -37,10 +39,17 @@ class Rung:
     verdicts: frozenset[Status] = frozenset({Status.PASSED})
     reaction_keys: frozenset[str] | None = None
     highest_barrier_kcal_mol: float | None = None
+    undecided: bool = False
 
 
 def starting_points(rung: Rung) -> ReactionFilter:
     """Which reactions of the level below a rung is for."""
+    if rung.undecided:
+        return ReactionFilter(
+            campaign=rung.queue.campaign,
+            level_key=rung.from_level_key,
+            outcomes=frozenset({Outcome.FAILED.value, Outcome.UNINTENDED.value}),
+        )
     return ReactionFilter(
         campaign=rung.queue.campaign,
         reaction_keys=rung.reaction_keys,
@@ -133,4 +142,19 @@ def ladder_rungs(settings: ExploreSettings, campaign: str) -> list[Rung]:
             )
         )
         below = level.key
+        if ladder.undecided and verification is not None:
+            rungs.append(_search_rung(settings, campaign, level))
     return rungs
+
+
+def _search_rung(settings: ExploreSettings, campaign: str, level: LevelOfTheory) -> Rung:
+    """Searches at a higher level from the ends and candidates of the one that explores."""
+    queue = WorkQueue(
+        database=settings.database,
+        kind=CalculationKind.SEARCH,
+        level=level,
+        settings=search_settings(settings),
+        campaign=campaign,
+        workers=settings.workers,
+    )
+    return Rung(queue=queue, from_level_key=settings.theory.key, undecided=True)

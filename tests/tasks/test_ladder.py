@@ -18,7 +18,7 @@ from tasks.calculations import open_work, run_calculations
 from tasks.campaign import expand_frontier, start_campaign
 from tasks.ladder import queue_rung
 from tasks.rungs import key_of_results, ladder_rungs, make_rung
-from tasks.settings import load_settings
+from tasks.settings import LadderSettings, load_settings
 from tasks.triage import generate_candidates
 from tasks.work_queue import exploration_queue
 from tasks.workers import Finished, WorkerLimits
@@ -176,3 +176,23 @@ def test_a_verification_that_was_killed_goes_on_from_its_last_geometry(explored,
     drain(rung.queue)
     assert not kept.exists()
     assert at_level(settings, "hf/sto-3g").outcome == "intended"
+
+
+def test_what_the_level_below_did_not_decide_is_searched_above_from_its_ends_and_candidates(explored, monkeypatch):
+    settings, name = explored
+    undecided = settings.model_copy(update={"ladder": LadderSettings(refine="hf/sto-3g", undecided=True)})
+    _, rung = ladder_rungs(undecided, name)
+    assert rung.queue.kind is CalculationKind.SEARCH
+    assert queue_rung.fn(rung) == 0  # its only reaction was found
+    monkeypatch.setattr("tasks.ladder.starting_points", lambda _rung: ReactionFilter())
+    assert queue_rung.fn(rung) == 1
+    drain(rung.queue)
+    rows = ask(
+        settings,
+        lambda session: (
+            session.query(CalculationRow.outcome, CalculationRow.hessian_calls)
+            .filter_by(kind="search", level_key="hf/sto-3g")
+            .all()
+        ),
+    )
+    assert rows == [("intended", 1)]
