@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,16 +11,6 @@ from cli.output import print_json
 
 if TYPE_CHECKING:
     from tasks.settings import ExploreSettings
-
-# Set before Prefect is imported, and only where the user has not chosen otherwise.
-_PREFECT_DEFAULTS = {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_LOGGING_LEVEL": "ERROR",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
-    "PREFECT_CLI_PROMPT": "false",
-}
 
 
 def explore_command(
@@ -90,9 +76,8 @@ def explore_command(
 
 
 def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
-    from cli.prefect_home import use_own_prefect_home  # noqa: PLC0415
+    from cli.flow_run import get_ready  # noqa: PLC0415
     from cli.progress import live_progress  # noqa: PLC0415
-    from cli.watchdog import start_watchdog  # noqa: PLC0415
     from db.engine import open_database  # noqa: PLC0415
     from tasks.plan import campaign_name, check_settings  # noqa: PLC0415
 
@@ -100,10 +85,7 @@ def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
     open_database(settings.database).dispose()  # makes its folder, or says why it cannot be used
     if settings.report is not None and settings.report.is_dir():
         raise typer.BadParameter(f"{settings.report} is a folder; name a file in it", param_hint="--report")
-    use_own_prefect_home()
-    set_prefect_defaults()
-    signal.signal(signal.SIGINT, _interrupted)
-    start_watchdog()
+    get_ready()
     name = campaign_name(settings)
     with live_progress(settings, name):
         from flows.explore import explore  # noqa: PLC0415  (two seconds of Prefect, under the progress display)
@@ -118,26 +100,3 @@ def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
     summary = finish(settings, name, quiet=json_lines)
     if json_lines:
         print_json(summary)
-
-
-def set_prefect_defaults() -> None:
-    """Keep Prefect quiet and patient, unless the user has chosen otherwise; before it is imported."""
-    os.environ.update({key: value for key, value in _PREFECT_DEFAULTS.items() if key not in os.environ})
-
-
-def _interrupted(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End at once with every child: what is finished is stored, the next run finds the rest abandoned."""
-    import psutil  # noqa: PLC0415
-
-    children = psutil.Process().children(recursive=True)
-    for child in children:
-        try:
-            child.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(children, timeout=2)
-    if sys.stderr.isatty():
-        sys.stderr.write("\x1b[?25h")  # the live display hides the cursor
-    sys.stderr.write("\ninterrupted; run the same command again to go on\n")
-    sys.stderr.flush()
-    os._exit(130)

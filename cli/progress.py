@@ -26,6 +26,8 @@ _STAGES = (
     ("prepare", "end points"),
     ("estimate", "estimates"),
     ("search", "searches"),
+    ("verify", "verification"),
+    ("energy", "energies"),
 )
 _DECISIONS = {"polish": "being polished", "accept": "reactions believed", "refine": "sent to the search"}
 
@@ -87,9 +89,7 @@ class _View:
         self.campaign = campaign
         self.console = console
         self.started = time.monotonic()
-        self.tallies = {
-            name: _Tally() for name in ("species", "reaction", "candidate", "prepare", "estimate", "search")
-        }
+        self.tallies = {name: _Tally() for name in ("species", "reaction", "candidate", *(name for name, _ in _STAGES))}
         self._engine: object | None = None
         self._said: set[str] = set()
 

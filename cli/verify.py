@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.limits import MemoryGib, Threads, TimeLimit
 from cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -15,15 +19,16 @@ if TYPE_CHECKING:
     from tasks.rungs import Rung
 
 DEFAULT_DATABASE = "sqlite:///runs/cairn.db"
+REFRESH_S = 1.0
 
 
 def verify_command(
+    level: Annotated[
+        str, typer.Option(help="Level of theory to prove them at: a name that `cairn levels` lists, or method/basis.")
+    ],
     reaction_keys: Annotated[
         list[str] | None, typer.Argument(metavar="[REACTION_KEY]...", help="Reactions, as `cairn query` names them.")
     ] = None,
-    level: Annotated[
-        str, typer.Option(help="Level of theory to prove them at: a name that `cairn levels` lists, or method/basis.")
-    ] = ...,  # type: ignore[assignment]
     campaign: Annotated[str | None, typer.Option(help="All reactions of this campaign that qualify.")] = None,
     from_level: Annotated[str, typer.Option("--from", help="Level at which the transition states are known.")] = "gfn2",
     energies: Annotated[
@@ -39,7 +44,10 @@ def verify_command(
         bool, typer.Option(help="Prove the ends by their vibrations too, which gives zero-point and free energies.")
     ] = True,
     budget: Annotated[int, typer.Option(min=1, help="Gradient calls to spend at most on one reaction.")] = 1000,
-    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes, one thread each.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes; 0: as many as the cores allow.")] = 0,
+    threads: Threads = 1,
+    memory_gib: MemoryGib = 4.0,
+    time_limit: TimeLimit = 14400.0,
     levels: Annotated[Path | None, typer.Option(help="YAML file with further levels of theory.")] = None,
     database: Annotated[
         str, typer.Option("--db", envvar="CAIRN_DATABASE", help="Database URL, sqlite:///FILE or postgresql://...")
@@ -77,7 +85,9 @@ def verify_command(
         level=resolve_level(level, entries=entries),
         from_level_key=resolve_level(from_level, entries=entries).key,
         verification=None if energies else settings,
-        workers=WorkerLimits() if workers is None else WorkerLimits(n_workers=workers),
+        workers=WorkerLimits(
+            n_workers=workers, threads_per_worker=threads, job_memory_gib=memory_gib, job_timeout_s=time_limit
+        ),
         campaign=campaign,
         verdicts=[Status(each) for each in verdict or ("passed",)],
         reaction_keys=reaction_keys or None,
@@ -113,16 +123,10 @@ def _check_reactions(rung: Rung) -> None:
 
 
 def _climb(rung: Rung) -> None:
-    from rich.console import Console  # noqa: PLC0415
+    from cli.flow_run import get_ready  # noqa: PLC0415
 
-    from cli.explore import set_prefect_defaults  # noqa: PLC0415
-    from cli.prefect_home import use_own_prefect_home  # noqa: PLC0415
-    from cli.watchdog import start_watchdog  # noqa: PLC0415
-
-    use_own_prefect_home()
-    set_prefect_defaults()
-    start_watchdog()
-    with Console(stderr=True).status(f"{rung.queue.kind.value} at {rung.queue.level.key}"):
+    get_ready()
+    with _progress(rung):
         from flows.verify import verify  # noqa: PLC0415  (two seconds of Prefect)
         from tasks.calculations import close_shared_pool  # noqa: PLC0415
 
@@ -130,6 +134,41 @@ def _climb(rung: Rung) -> None:
             verify(rung)
         finally:
             close_shared_pool()
+
+
+@contextmanager
+def _progress(rung: Rung) -> Iterator[None]:
+    """How far the rung is and what it cost, on standard error until the block ends."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from db.engine import open_database, reading  # noqa: PLC0415
+    from db.totals import queue_progress  # noqa: PLC0415
+
+    queue, stop = rung.queue, threading.Event()
+    engine = open_database(queue.database, create=False)
+
+    def told() -> str:
+        with reading(engine) as session:
+            now = queue_progress(session, kind=queue.kind, level_key=queue.level.key, settings=queue.settings)
+        return (
+            f"{queue.level.key}: {now.ended} of {now.total} done, {now.running} running,"
+            f" {now.gradient_calls:,} gradient calls"
+        )
+
+    with Console(stderr=True).status(f"{queue.level.key}: starting") as status:
+
+        def poll() -> None:
+            while not stop.wait(REFRESH_S):
+                status.update(told())
+
+        thread = threading.Thread(target=poll, daemon=True, name="progress")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+            engine.dispose()
 
 
 def _records(rung: Rung) -> list[dict[str, Any]]:

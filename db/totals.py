@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,12 @@ from sqlalchemy.orm import Session
 
 from chem.outcomes import Failure, Stage
 from db.campaigns import campaign_id
+from db.convert import settings_hash
 from db.tables import (
     AbandonedAttemptRow,
+    CalculationKind,
     CalculationRow,
+    CalculationState,
     CandidateRow,
     ReactionMembershipRow,
     SpeciesMembershipRow,
@@ -24,7 +28,7 @@ class StageProgress:
     """How many of a campaign's things are in one state of one stage.
 
     Attributes:
-        stage: species, reaction, candidate, prepare, estimate, search.
+        stage: species, reaction, candidate, or a kind of calculation.
         state: Of species: expanded or unexpanded. Of reactions: their triage, polish, accept, refine, reject or
             undecided. Of candidates: generated. Of calculations: pending, running, or what they ended in (prepared,
             estimated, intended, unintended, failed).
@@ -74,6 +78,23 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueProgress:
+    """Where the calculations stand that differ only in their reaction.
+
+    Attributes:
+        total: How many there are.
+        ended: How many have ended.
+        running: How many run.
+        gradient_calls: Spent on those that ended.
+    """
+
+    total: int
+    ended: int
+    running: int
+    gradient_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
     """Calculations that failed in the same way.
 
@@ -88,6 +109,25 @@ class FailureGroup:
     reaction_key: str
     count: int
     gradient_calls: int
+
+
+def queue_progress(
+    session: Session, *, kind: CalculationKind, level_key: str, settings: Mapping[str, Any]
+) -> QueueProgress:
+    """Where the calculations of one kind, level and set of settings stand; meant to be polled."""
+    ended = CalculationRow.state.in_([CalculationState.DONE.value, CalculationState.FAILED.value])
+    statement = select(
+        func.count(),
+        func.count().filter(ended),
+        func.count().filter(CalculationRow.state == CalculationState.RUNNING.value),
+        func.coalesce(func.sum(CalculationRow.gradient_calls), 0),
+    ).where(
+        CalculationRow.kind == kind.value,
+        CalculationRow.level_key == level_key,
+        CalculationRow.settings_hash == settings_hash(settings),
+    )
+    total, done, running, calls = session.execute(statement).one()
+    return QueueProgress(total=total, ended=done, running=running, gradient_calls=int(calls))
 
 
 def progress(session: Session, campaign: str) -> list[StageProgress]:
@@ -126,7 +166,7 @@ def progress(session: Session, campaign: str) -> list[StageProgress]:
         StageProgress(stage=stage, state=state, count=count, gradient_calls=int(calls), seconds=float(seconds))
         for stage, state, count, calls, seconds in session.execute(statement)
     ]
-    order = ("species", "reaction", "candidate", "prepare", "estimate", "search")
+    order = ("species", "reaction", "candidate", *(kind.value for kind in CalculationKind))
     return sorted(
         (entry for entry in found if entry.count),
         key=lambda entry: (order.index(entry.stage) if entry.stage in order else len(order), entry.stage, entry.state),

@@ -6,7 +6,7 @@ No Prefect here.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from chem.errors import ConfigurationError
 from chem.levels import read_levels, resolve_level
@@ -124,6 +124,7 @@ def ladder_rungs(settings: ExploreSettings, campaign: str) -> list[Rung]:
         ConfigurationError: A level is unknown or cannot run here.
     """
     ladder, entries = settings.ladder, read_levels(settings.levels)
+    workers = replace(settings.workers, job_timeout_s=ladder.job_timeout_s)
     rungs: list[Rung] = []
     below = settings.theory.key
     for name, verification in ((ladder.refine, settings.verification), (ladder.energies, None)):
@@ -136,18 +137,18 @@ def ladder_rungs(settings: ExploreSettings, campaign: str) -> list[Rung]:
                 level=level,
                 from_level_key=below,
                 verification=verification,
-                workers=settings.workers,
+                workers=workers,
                 campaign=campaign,
                 highest_barrier_kcal_mol=ladder.highest_barrier_kcal_mol,
             )
         )
         below = level.key
         if ladder.undecided and verification is not None:
-            rungs.append(_search_rung(settings, campaign, level))
+            rungs.append(_search_rung(settings, campaign, level, workers))
     return rungs
 
 
-def _search_rung(settings: ExploreSettings, campaign: str, level: LevelOfTheory) -> Rung:
+def _search_rung(settings: ExploreSettings, campaign: str, level: LevelOfTheory, workers: WorkerLimits) -> Rung:
     """Searches at a higher level from the ends and candidates of the one that explores."""
     queue = WorkQueue(
         database=settings.database,
@@ -155,6 +156,6 @@ def _search_rung(settings: ExploreSettings, campaign: str, level: LevelOfTheory)
         level=level,
         settings=search_settings(settings),
         campaign=campaign,
-        workers=settings.workers,
+        workers=workers,
     )
     return Rung(queue=queue, from_level_key=settings.theory.key, undecided=True)

@@ -95,17 +95,21 @@ class LadderSettings:
         energies: Level of energies at the points that were proved last; None for none.
         undecided: Whether reactions whose search failed or led elsewhere are searched at the level `refine` as well.
         highest_barrier_kcal_mol: Only reactions up to this forward barrier climb; None for all.
+        job_timeout_s: Wall time after which a calculation of the ladder counts as hung, s.
     """
 
     refine: str | None = None
     energies: str | None = None
     undecided: bool = False
     highest_barrier_kcal_mol: float | None = None
+    job_timeout_s: float = 14400.0
 
     def __post_init__(self) -> None:
-        """The limit is positive, and what is undecided has a level to be searched at."""
+        """Limits are positive, and what is undecided has a level to be searched at."""
         if self.undecided and self.refine is None:
             raise ConfigurationError("undecided searches at the level that refine names; give refine as well")
+        if not self.job_timeout_s > 0:
+            raise ConfigurationError(f"job_timeout_s must be positive, got {self.job_timeout_s}")
         if self.highest_barrier_kcal_mol is not None and not self.highest_barrier_kcal_mol > 0:
             raise ConfigurationError(f"highest_barrier_kcal_mol must be positive, got {self.highest_barrier_kcal_mol}")
 

@@ -22,7 +22,7 @@ from db.queries import (
 from db.results import Estimate, add_estimates, record_preparation, record_search
 from db.store import add_reactions
 from db.tables import CalculationKind
-from db.totals import costs, failures, progress
+from db.totals import costs, failures, progress, queue_progress
 from db.work import claim, enqueue, release
 
 
@@ -204,3 +204,25 @@ def test_a_step_without_a_barrier_is_no_failure(engine, network, gfn2):
     assert (record.outcome, record.failure, record.verdict) == ("barrierless", None, None)
     assert record.barrierless_side == "product"
     assert record.dissociation_kcal_mol == pytest.approx(2.0 * KCAL_MOL_PER_EV)
+
+
+def test_the_progress_of_a_queue_counts_its_own_calculations_alone(engine, network, search, gfn2):
+    with writing(engine) as session:
+        add_reactions(session, network.reactions)
+        for level in ("high", "higher"):
+            enqueue(
+                session,
+                kind=CalculationKind.VERIFY,
+                reaction_keys=["shift", "decay"],
+                level_key=level,
+                settings={"n": 1},
+            )
+    (one,) = claim(engine, kind=CalculationKind.VERIFY, worker="one", limit=1, lease_seconds=60, level_key="high")
+    with writing(engine) as session:
+        record_search(session, one, network.search_result())
+    claim(engine, kind=CalculationKind.VERIFY, worker="one", limit=1, lease_seconds=60, level_key="high")
+    with reading(engine) as session:
+        own = queue_progress(session, kind=CalculationKind.VERIFY, level_key="high", settings={"n": 1})
+        other = queue_progress(session, kind=CalculationKind.VERIFY, level_key="high", settings={"n": 2})
+    assert (own.total, own.ended, own.running, own.gradient_calls) == (2, 1, 1, 80)
+    assert (other.total, other.ended, other.running, other.gradient_calls) == (0, 0, 0, 0)
