@@ -52,11 +52,11 @@ def reactions_command(
     from chem.outcomes import Outcome, Status  # noqa: PLC0415
     from db.engine import open_database, reading  # noqa: PLC0415
     from db.queries import PENDING, ReactionFilter, reactions  # noqa: PLC0415
-    from db.results import ESTIMATED  # noqa: PLC0415
+    from db.results import COMPUTED, ESTIMATED  # noqa: PLC0415
 
     for given, known, name in (
         (verdict, {each.value for each in Status}, "verdict"),
-        (outcome, {*(each.value for each in Outcome), PENDING, ESTIMATED}, "outcome"),
+        (outcome, {*(each.value for each in Outcome), PENDING, ESTIMATED, COMPUTED}, "outcome"),
     ):
         wrong = sorted(set(given or ()) - known)
         if wrong:

@@ -149,7 +149,7 @@ def _progress(rung: Rung) -> Iterator[None]:
 
     def told() -> str:
         with reading(engine) as session:
-            now = queue_progress(session, kind=queue.kind, level_key=queue.level.key, settings=queue.settings)
+            now = queue_progress(session, kind=queue.kind, level_key=queue.level_key, settings=queue.settings)
         return (
             f"{queue.level.key}: {now.ended} of {now.total} done, {now.running} running,"
             f" {now.gradient_calls:,} gradient calls"
@@ -176,19 +176,20 @@ def _records(rung: Rung) -> list[dict[str, Any]]:
     from db.engine import open_database, reading  # noqa: PLC0415
     from db.queries import ReactionFilter, reactions  # noqa: PLC0415
     from db.transition_states import transition_states_of  # noqa: PLC0415
-    from tasks.rungs import key_of_results, starting_points  # noqa: PLC0415
+    from tasks.rungs import starting_points  # noqa: PLC0415
 
     engine = open_database(rung.queue.database, create=False)
     try:
         with reading(engine) as session:
             below = reactions(session, filters=starting_points(rung))
             keys = frozenset(each.key for each in below)
-            level_key = key_of_results(rung)
             above = {
                 each.key: each
-                for each in reactions(session, filters=ReactionFilter(reaction_keys=keys, level_key=level_key))
+                for each in reactions(
+                    session, filters=ReactionFilter(reaction_keys=keys, level_key=rung.queue.level_key)
+                )
             }
-            states = transition_states_of(session, keys, level_key=level_key)
+            states = transition_states_of(session, keys, level_key=rung.queue.level_key)
     finally:
         engine.dispose()
     return [verified_record(each, above[each.key], states.get(each.key), rung) for each in below]
@@ -219,7 +220,7 @@ def verified_record(
 
 def _print(rung: Rung, records: list[dict[str, Any]]) -> None:
     print_table(
-        f"{len(records)} reactions at {rung.queue.level.key}",
+        f"{len(records)} reactions at {rung.queue.level_key}",
         ("reaction", "forward\nkcal/mol", "with ZPE\nkcal/mol", "verdict", "outcome", "before\nkcal/mol", "key"),
         [
             (

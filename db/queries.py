@@ -78,8 +78,8 @@ class ReactionRecord:
         verdict: Of the transition state shown; None where there is none.
         checks: Its checks.
         transition_state_id: Row id of it.
-        outcome: intended, unintended, barrierless, failed or pending: of the reaction's own search, or unintended where
-            it is known only from the search for another; None where nothing was queued or found.
+        outcome: intended, unintended, barrierless, computed, failed or pending: of the reaction's own search, or
+            unintended where it is known only from the search for another; None where nothing was queued or found.
         failure: Why its own preparation or search failed.
         barrierless_side: Where the outcome is barrierless, the side whose molecules fall into each other.
         dissociation_kcal_mol: How high those molecules lie apart above what they become, without a check.

@@ -126,7 +126,7 @@ def open_work(queue: WorkQueue) -> int:
                 session,
                 kind=queue.kind,
                 campaign=queue.campaign,
-                level_key=queue.level.key,
+                level_key=queue.level_key,
                 settings=queue.settings,
             )
     finally:
@@ -163,7 +163,7 @@ def _claimed_jobs(engine: Engine, queue: WorkQueue, worker: str) -> Iterator[Job
             limit=1,
             lease_seconds=LEASE_SECONDS,
             campaign=queue.campaign,
-            level_key=queue.level.key,
+            level_key=queue.level_key,
             settings=queue.settings,
         )
         if not claims:

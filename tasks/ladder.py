@@ -31,7 +31,7 @@ def queue_rung(rung: Rung) -> int:
                 session,
                 kind=queue.kind,
                 reaction_keys=keys,
-                level_key=queue.level.key,
+                level_key=queue.level_key,
                 settings=queue.settings,
             )
     finally:

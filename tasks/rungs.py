@@ -12,7 +12,7 @@ from chem.errors import ConfigurationError
 from chem.levels import read_levels, resolve_level
 from chem.outcomes import Outcome, Status
 from chem.types import LevelOfTheory
-from chem.verification import VerificationSettings, composite_level
+from chem.verification import VerificationSettings
 from db.queries import ReactionFilter
 from db.tables import CalculationKind
 from tasks.plan import search_settings
@@ -108,13 +108,6 @@ def make_rung(
         reaction_keys=None if reaction_keys is None else frozenset(reaction_keys),
         highest_barrier_kcal_mol=highest_barrier_kcal_mol,
     )
-
-
-def key_of_results(rung: Rung) -> str:
-    """Key of the level at which a rung stores its transition states."""
-    if rung.queue.kind is CalculationKind.VERIFY:
-        return rung.queue.level.key
-    return composite_level(rung.queue.level, rung.from_level_key).key
 
 
 def ladder_rungs(settings: ExploreSettings, campaign: str) -> list[Rung]:

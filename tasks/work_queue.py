@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chem.types import LevelOfTheory
+from chem.verification import composite_level
 from db.engine import database_file
 from db.tables import CalculationKind
 from tasks.plan import calculation_settings
@@ -34,6 +35,13 @@ class WorkQueue:
     settings: Mapping[str, Any] = field(default_factory=dict)
     campaign: str | None = None
     workers: WorkerLimits = field(default_factory=WorkerLimits)
+
+    @property
+    def level_key(self) -> str:
+        """Key of the level of what comes out: energies at points of another level are of a level of their own."""
+        if self.kind is CalculationKind.ENERGY:
+            return composite_level(self.level, self.settings["from_level"]).key
+        return self.level.key
 
     @property
     def restart_folder(self) -> Path:

@@ -17,7 +17,7 @@ from tasks import calculations
 from tasks.calculations import open_work, run_calculations
 from tasks.campaign import expand_frontier, start_campaign
 from tasks.ladder import queue_rung
-from tasks.rungs import key_of_results, ladder_rungs, make_rung
+from tasks.rungs import ladder_rungs, make_rung
 from tasks.settings import LadderSettings, load_settings
 from tasks.triage import generate_candidates
 from tasks.work_queue import exploration_queue
@@ -111,12 +111,13 @@ def test_energies_alone_stand_under_a_level_that_names_both(explored):
         workers=WorkerLimits(n_workers=1),
         campaign=name,
     )
-    assert key_of_results(rung) == HF_AT_GFN2
+    assert rung.queue.level_key == HF_AT_GFN2
     assert queue_rung.fn(rung) == 1
     drain(rung.queue)
     record = at_level(settings, HF_AT_GFN2)
     assert record.verdict is Status.PASSED
-    assert record.level == HF_AT_GFN2
+    assert (record.level, record.outcome, record.gradient_calls) == (HF_AT_GFN2, "computed", 3)
+    assert at_level(settings, "GFN2-xTB").outcome == "intended"
     outcomes = ask(settings, lambda session: session.query(CalculationRow.outcome).filter_by(kind="energy").all())
     assert outcomes == [("computed",)]
 

@@ -12,25 +12,28 @@ depends_on = None
 
 CALCULATION_RANKING = """
 {create} VIEW calculation_ranking AS
--- calculations of a reaction; first a search or a verification, then an estimate, then a preparation; among them what
--- went best, then the latest. own_outcome: 'failed' or 'barrierless' also where the preparation was, 'pending' also
--- between preparation and search
+-- calculations of a reaction; first a search or a verification, then an estimate, then energies at known points, then a
+-- preparation; among them what went best, then the latest. own_outcome: 'failed' or 'barrierless' also where the
+-- preparation was, 'pending' also between preparation and search
 WITH graded AS (
     SELECT
         id AS calculation_id, reaction_id, level_key, failure_stage, failure_kind, failure_message,
-        CASE kind WHEN 'search' THEN 0 WHEN 'verify' THEN 0 WHEN 'estimate' THEN 1 ELSE 2 END AS kind_order,
+        CASE kind
+            WHEN 'search' THEN 0 WHEN 'verify' THEN 0 WHEN 'estimate' THEN 1 WHEN 'energy' THEN 2 ELSE 3
+            END AS kind_order,
         CASE outcome
-            WHEN 'intended' THEN 0 WHEN 'prepared' THEN 0 WHEN 'estimated' THEN 0 WHEN 'barrierless' THEN 0
+            WHEN 'intended' THEN 0 WHEN 'prepared' THEN 0 WHEN 'estimated' THEN 0
+            WHEN 'barrierless' THEN 0 WHEN 'computed' THEN 0
             WHEN 'unintended' THEN 1 WHEN 'failed' THEN 2 ELSE 3
             END AS grade,
         CASE
-            WHEN kind IN ('search', 'verify', 'estimate') THEN COALESCE(outcome, 'pending')
+            WHEN kind IN ('search', 'verify', 'estimate', 'energy') THEN COALESCE(outcome, 'pending')
             WHEN outcome IN ('failed', 'barrierless') THEN outcome
             ELSE 'pending'
             END AS own_outcome
     FROM calculation
     -- COALESCE hides the index on kind from SQLite, which would take the result for a few rows and join it row by row
-    WHERE reaction_id IS NOT NULL AND COALESCE(kind, '') IN ('prepare', 'estimate', 'search', 'verify')
+    WHERE reaction_id IS NOT NULL AND COALESCE(kind, '') IN ('prepare', 'estimate', 'search', 'verify', 'energy')
 )
 SELECT
     calculation_id, reaction_id, level_key, own_outcome, failure_stage, failure_kind, failure_message,
