@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.output import check_output, naming, print_json, print_table
+from cli.output import check_output, print_json, print_table, write_and_show
 
 if TYPE_CHECKING:
     from chem.generator import EndPoints
@@ -75,13 +75,11 @@ def generate_command(
             )
         (candidates,) = generator.generate([ends])
     judged = judge(candidates, ends)
-    if json_only:
-        print_json(generation_record(judged, ends))
-    else:
-        _print(judged)
-    if output is not None:
-        with naming(output):
-            write_candidates(output, judged)
+    write_and_show(
+        output,
+        lambda path: write_candidates(path, judged),
+        lambda: print_json(generation_record(judged, ends)) if json_only else _print(judged),
+    )
     if output is not None and not json_only:
         typer.echo(f"{len(judged)} candidates written to {output}")
 

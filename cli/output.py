@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +28,28 @@ def check_output(path: Path | None, option: str = "--output") -> None:
         raise typer.BadParameter(f"{path} cannot be written; name a file elsewhere", param_hint=option)
 
 
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Name the file in what goes wrong while it is written: a full disk shows at the end, where no one names it."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+def write_and_show(path: Path | None, write: Callable[[Path], None], show: Callable[[], None]) -> None:
+    """Write a result to a file and show it, so that neither takes the other along.
+
+    The file comes first, for the reader of a pipe may go away; a full disk is told when the result has been shown.
+
+    Args:
+        path: The file; None writes none.
+        write: Writes it.
+        show: Prints the result.
+
+    Raises:
+        OSError: The file could not be written; it is named.
+    """
+    failed: OSError | None = None
+    if path is not None:
+        try:
+            write(path)
+        except OSError as error:
+            failed = OSError(error.errno, error.strerror, str(path))
+    show()
+    if failed is not None:
+        raise failed
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.limits import MemoryGib, Threads, TimeLimit, limits_for
-from cli.output import check_output, naming, plain_failure, plain_level, print_json, print_table
+from cli.output import check_output, plain_failure, plain_level, print_json, print_table, write_and_show
 from cli.single_job import run_alone
 
 if TYPE_CHECKING:
@@ -83,14 +84,14 @@ def saddle_command(
     if kept is not None:
         kept.forget()
     record = refinement_record(found, guess)
-    if json_only:
-        print_json(record)
-    else:
-        _print(record)
-    if output is not None and found.saddle is not None:  # after printing: a full disk must not take the result along
-        comment = f"outcome={record['outcome']} energy_ev={found.saddle.energy_ev:.6f} level={theory.key}"
-        with naming(output):
-            write_xyz(output, found.saddle.geometry, comment)
+    saddle = found.saddle
+
+    def write(path: Path) -> None:
+        if saddle is not None:
+            comment = f"outcome={record['outcome']} energy_ev={saddle.energy_ev:.6f} level={theory.key}"
+            write_xyz(path, saddle.geometry, comment)
+
+    write_and_show(output, write, partial(print_json if json_only else _print, record))
     if output is not None and not json_only:
         typer.echo(f"saddle point written to {output}" if found.saddle else f"no geometry to write to {output}")
 

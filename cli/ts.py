@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.limits import MemoryGib, Threads, TimeLimit, limits_for
-from cli.output import check_output, naming, plain_failure, print_json, print_table
+from cli.output import check_output, plain_failure, print_json, print_table, write_and_show
 from cli.single_job import run_alone
 
 if TYPE_CHECKING:
@@ -67,14 +68,13 @@ def ts_command(
         result = run_alone(search_pair, job, limits)
     record = search_record(result)
     state = result.best.transition_state
-    if json_lines:
-        print_json(record)
-    else:
-        _print(record, result)
-    if output is not None and state is not None:  # after printing: a full disk must not take the result along
-        comment = f"outcome={result.outcome} energy_ev={state.energy_ev:.6f} level={theory.key}"
-        with naming(output):
-            write_xyz(output, state.geometry, comment)
+
+    def write(path: Path) -> None:
+        if state is not None:
+            comment = f"outcome={result.outcome} energy_ev={state.energy_ev:.6f} level={theory.key}"
+            write_xyz(path, state.geometry, comment)
+
+    write_and_show(output, write, partial(print_json, record) if json_lines else partial(_print, record, result))
     if output is not None and not json_lines:
         typer.echo(
             f"transition state written to {output}" if state is not None else f"no geometry to write to {output}"

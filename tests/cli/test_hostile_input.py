@@ -123,6 +123,18 @@ def test_a_full_disk_does_not_take_the_result_along(capsys, monkeypatch, structu
     assert "No space left on device: '/dev/full'" in printed.err
 
 
+def test_a_reader_that_goes_away_does_not_take_the_file_along(structure, tmp_path):
+    output = tmp_path / "saddle.xyz"
+    reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
+    reader.wait()
+    subprocess.run(
+        [sys.executable, "-m", "cli.main", "saddle", structure(GUESS), "-o", str(output)],
+        cwd=ROOT, stdout=reader.stdin, stderr=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    reader.stdin.close()
+    assert output.read_text().startswith("3\n")
+
+
 def test_standard_output_on_a_full_disk_is_a_fault_that_is_told():
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
