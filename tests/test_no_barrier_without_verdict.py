@@ -14,18 +14,11 @@ from cli.finish import summary_record
 from cli.main import run
 from cli.ts import search_record
 from db.engine import open_database, reading
-from db.tables import CalculationKind
 from report.from_database import campaign_report
 from report.html import render_report
-from tasks import calculations
-from tasks.calculations import open_work, run_calculations
-from tasks.campaign import expand_frontier, start_campaign
 from tasks.jobs import PairJob, search_pair
 from tasks.rungs import make_rung
-from tasks.settings import load_settings
-from tasks.triage import generate_candidates
-from tasks.work_queue import exploration_queue
-from tasks.workers import Finished, WorkerLimits
+from tasks.workers import WorkerLimits
 
 HEIGHT = re.compile(r"^(from_)?(barrier|e0|gibbs_298|height|rate)_.*_(kcal_mol|ev|per_s)$|^(forward|reverse)_ev$")
 NO_HEIGHT = re.compile(r"error|max_barrier")
@@ -56,37 +49,6 @@ def assert_told(record):
         assert any(holder.get(own) for holder in holders), name
         assert any(holder.get("level") or holder.get("from_level") for holder in holders), name
     return len(found)
-
-
-class InThisProcess:
-    """A pool without processes."""
-
-    def run(self, function, jobs):
-        for job in jobs:
-            yield Finished(job=job, value=function(job), fault=None)
-
-
-@pytest.fixture(scope="module")
-def explored(tmp_path_factory):
-    """Settings and campaign after one round from hydrogen cyanide, every reaction searched."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calculations, "shared_pool", lambda _limits: InThisProcess())
-        settings = load_settings(
-            database=f"sqlite:///{tmp_path_factory.mktemp('verdicts') / 'network.db'}",
-            seeds=("C#N",),
-            generator="classical",
-            verify="all",
-            end_points={"n_conformers": 1},
-        )
-        name = start_campaign.fn(settings)
-        expand_frontier.fn(settings, name, 1)
-        for kind in (CalculationKind.PREPARE, CalculationKind.SEARCH):
-            queue = exploration_queue(settings, name, kind)
-            while open_work(queue):
-                run_calculations.fn(queue)
-            if kind is CalculationKind.PREPARE:
-                generate_candidates.fn(settings, name, 1)
-    return settings, name
 
 
 def test_every_query_on_the_command_line_tells_them(explored, capsys):

@@ -15,49 +15,17 @@ from db.tables import CalculationKind, CalculationRow
 from db.transition_states import transition_states_of
 from tasks import calculations
 from tasks.calculations import open_work, run_calculations
-from tasks.campaign import expand_frontier, start_campaign
 from tasks.ladder import queue_rung
 from tasks.rungs import ladder_rungs, make_rung
-from tasks.settings import LadderSettings, load_settings
-from tasks.triage import generate_candidates
-from tasks.work_queue import exploration_queue
+from tasks.settings import LadderSettings
 from tasks.workers import Finished, WorkerLimits
 
 HF_AT_GFN2 = "hf/sto-3g/geometry=GFN2-xTB"
 
 
-class InThisProcess:
-    """A pool without processes."""
-
-    def run(self, function, jobs):
-        for job in jobs:
-            yield Finished(job=job, value=function(job), fault=None)
-
-
 def drain(queue):
     while open_work(queue):
         run_calculations.fn(queue)
-
-
-@pytest.fixture(scope="module")
-def explored(tmp_path_factory):
-    """Settings and campaign after one round from hydrogen cyanide, whose only reaction is the shift to isocyanide."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calculations, "shared_pool", lambda _limits: InThisProcess())
-        settings = load_settings(
-            database=f"sqlite:///{tmp_path_factory.mktemp('ladder') / 'network.db'}",
-            seeds=("C#N",),
-            generator="classical",
-            verify="all",
-            end_points={"n_conformers": 1},
-            ladder={"refine": "hf/3-21g"},
-        )
-        name = start_campaign.fn(settings)
-        expand_frontier.fn(settings, name, 1)
-        drain(exploration_queue(settings, name, CalculationKind.PREPARE))
-        generate_candidates.fn(settings, name, 1)
-        drain(exploration_queue(settings, name, CalculationKind.SEARCH))
-        yield settings, name
 
 
 def ask(settings, question):
@@ -148,7 +116,7 @@ def test_the_level_of_a_rung_must_be_another_one(explored):
         )
 
 
-def test_a_verification_that_was_killed_goes_on_from_its_last_geometry(explored, monkeypatch):
+def test_a_verification_that_was_killed_goes_on_from_its_last_geometry(explored, in_this_process, monkeypatch):
     settings, name = explored
     rung = make_rung(
         database=settings.database,
@@ -161,7 +129,7 @@ def test_a_verification_that_was_killed_goes_on_from_its_last_geometry(explored,
     queue_rung.fn(rung)
     given = []
 
-    class Killed(InThisProcess):
+    class Killed:
         def run(self, function, jobs):
             for job in jobs:
                 given.append(job)
@@ -171,7 +139,7 @@ def test_a_verification_that_was_killed_goes_on_from_its_last_geometry(explored,
 
     monkeypatch.setattr(calculations, "shared_pool", lambda _limits: Killed())
     run_calculations.fn(rung.queue)
-    monkeypatch.setattr(calculations, "shared_pool", lambda _limits: InThisProcess())
+    monkeypatch.setattr(calculations, "shared_pool", lambda _limits: in_this_process)
     kept = given[0].restart.path
     assert kept.is_file()
     drain(rung.queue)

@@ -67,14 +67,6 @@ class Network:
         return [self.expected_error_kcal_mol] * len(features)
 
 
-class InThisProcess:
-    """A pool without processes."""
-
-    def run(self, function, jobs):
-        for job in jobs:
-            yield Finished(job=job, value=function(job), fault=None)
-
-
 class Campaign:
     """One round from hydrogen cyanide, whose only reaction is the shift to isocyanide."""
 
@@ -136,9 +128,9 @@ class Campaign:
 
 
 @pytest.fixture
-def campaign(tmp_path, monkeypatch):
+def campaign(tmp_path, monkeypatch, in_this_process):
     """Function that makes a campaign with a network and settings."""
-    monkeypatch.setattr("tasks.calculations.shared_pool", lambda _limits: InThisProcess())
+    monkeypatch.setattr("tasks.calculations.shared_pool", lambda _limits: in_this_process)
 
     def make(network, **given):
         generator = LearnedGenerator(network)
@@ -265,8 +257,8 @@ def test_an_estimate_is_shown_no_longer_when_a_search_found_nothing(campaign):
     assert made.record.verdict is None
 
 
-def test_an_estimate_that_the_machine_ended_again_and_again_is_searched(campaign, monkeypatch):
-    class KillsEstimates(InThisProcess):
+def test_an_estimate_that_the_machine_ended_again_and_again_is_searched(campaign, in_this_process, monkeypatch):
+    class KillsEstimates(type(in_this_process)):
         def run(self, function, jobs):
             for job in jobs:
                 killed = isinstance(job, EstimateJob)
