@@ -15,6 +15,8 @@ from chem.potential import GradientCounter
 from chem.relax import Relaxation, relax
 from chem.types import Geometry, LevelOfTheory
 
+SideName = Literal["reactant", "product"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarrierlessStep:
@@ -26,7 +28,7 @@ class BarrierlessStep:
             the dissociation, which has no transition state above its products either.
     """
 
-    apart_side: Literal["reactant", "product"]
+    apart_side: SideName
     height_ev: float
 
 
@@ -39,7 +41,7 @@ def fell_together(apart: MolecularGraph, bound: MolecularGraph, result: Relaxati
 
 def barrierless_step(
     apart: MolecularGraph,
-    side: Literal["reactant", "product"],
+    side: SideName,
     positions: NDArray[np.float64],
     bound_energy_ev: float,
     level: LevelOfTheory,

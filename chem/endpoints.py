@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
 from chem.alignment import align, rmsd
-from chem.barrierless import BarrierlessStep, barrierless_step, fell_together
+from chem.barrierless import BarrierlessStep, SideName, barrierless_step, fell_together
 from chem.distance_windows import APART, CLOSE, FloatArray, windows_between, windows_of
 from chem.embedding import embed, fit, seed_from, strain
 from chem.endpoint_checks import check_relaxed, holds_stereo, same_handedness, species_found
@@ -30,7 +29,6 @@ from chem.relax import Relaxation, relax
 from chem.types import Geometry, LevelOfTheory, Reaction, Species
 
 DISTINCT_ANGSTROM = 0.25  # root-mean-square difference of pair distances over which structures count as different
-SideName = Literal["reactant", "product"]
 LARGEST_STRAIN = 0.5  # Angstrom^2, of a half-way structure that still counts as one
 
 

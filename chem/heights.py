@@ -11,10 +11,14 @@ import numpy as np
 
 from chem.errors import InputError
 from chem.outcomes import TransitionState
-from chem.thermochemistry import STANDARD_STATES, StandardState, Thermochemistry, thermochemistry
+from chem.thermochemistry import (
+    REFERENCE_TEMPERATURE_K,
+    STANDARD_STATES,
+    StandardState,
+    Thermochemistry,
+    thermochemistry,
+)
 from chem.types import Geometry
-
-REFERENCE_TEMPERATURE_K = 298.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

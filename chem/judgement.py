@@ -125,8 +125,9 @@ def judge(
     if settings.end_frequencies:
         minima = tuple(_minimum(branch, level, counter, settings.imaginary_threshold_cm1) for branch in branches)
         branches = (_settled(branches[0], minima[0]), _settled(branches[1], minima[1]))
-    match, energies = checks.check_ends(branches, ends), checks.check_energies(saddle.energy_ev, branches)
     first, last = (branch.end for branch in branches)
+    match = checks.check_ends(branches, ends)
+    energies = checks.check_energies(saddle.energy_ev, first.energy_ev, last.energy_ev)
     proved = replace(
         known,
         reactant_end=first.geometry,

@@ -14,14 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import quad
 
 from chem.errors import InputError
-from chem.thermochemistry import StandardState, Thermochemistry
+from chem.thermochemistry import REFERENCE_TEMPERATURE_K, StandardState, Thermochemistry
 from chem.units import KCAL_MOL_PER_EV
 
 BOLTZMANN_EV_PER_K = float(units.kB)
 PLANCK_EV_S = float(units._hplanck / units._e)
 CM3_PER_M3 = 1e6
 LARGEST_EXPONENT = 700.0
-REFERENCE_TEMPERATURE_K = 298.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,9 +127,9 @@ def check_ends(branches: tuple[Branch, Branch], ends: EndPoints) -> Check:
     return Check(name=CheckName.IRC_ENDS_MATCH, status=status, evidence=evidence)
 
 
-def check_energies(energy_ev: float, branches: tuple[Branch, Branch]) -> Check:
+def check_energies(energy_ev: float, reactant_end_energy_ev: float, product_end_energy_ev: float) -> Check:
     """Whether the saddle point lies above both relaxed ends."""
-    heights = [energy_ev - branch.end.energy_ev for branch in branches]
+    heights = [energy_ev - end for end in (reactant_end_energy_ev, product_end_energy_ev)]
     return Check(
         name=CheckName.ENERGIES_ORDERED,
         status=Status.PASSED if min(heights) > ORDER_TOLERANCE_EV else Status.FAILED,

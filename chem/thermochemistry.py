@@ -22,6 +22,7 @@ HIGHEST_CUTOFF_CM1 = 10_000.0  # above every vibration
 HOTTEST_K = 100_000.0  # far above where the last molecule has fallen apart; at 1e300 K the numbers overflow
 NOISE_CM1 = 30.0  # imaginary modes above minus this count as soft real ones
 ATMOSPHERE_PA = 101325.0
+REFERENCE_TEMPERATURE_K = 298.15
 MOLAR_PER_CUBIC_METRE = 1000.0 * units._Nav  # molecules per cubic metre in one mol per litre
 
 

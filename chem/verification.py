@@ -15,13 +15,11 @@ from chem.generator import EndPoints
 from chem.judgement import JudgeSettings, judge
 from chem.outcomes import (
     Attempt,
-    Check,
     CheckName,
     Failure,
     Outcome,
     SearchResult,
     Stage,
-    Status,
     TransitionState,
     Verdict,
 )
@@ -29,7 +27,7 @@ from chem.potential import GradientCounter, attach, single_point
 from chem.refine import StartingHessians, Way, ways_from
 from chem.restart import Restart
 from chem.saddle import find_saddle
-from chem.search_checks import ORDER_TOLERANCE_EV
+from chem.search_checks import check_energies
 from chem.types import Geometry, LevelOfTheory
 
 GEOMETRY_OPTION = "geometry"  # of a level whose energies stand at points of another
@@ -182,12 +180,7 @@ def with_energies(known: TransitionState, level: LevelOfTheory, counter: Gradien
 
     points = (known.geometry, known.reactant_end, known.product_end)
     saddle, reactant, product = (single_point(each, level, counter) for each in points)
-    heights = {"height_above_reactant_end_ev": saddle - reactant, "height_above_product_end_ev": saddle - product}
-    ordered = Check(
-        name=CheckName.ENERGIES_ORDERED,
-        status=Status.PASSED if min(heights.values()) > ORDER_TOLERANCE_EV else Status.FAILED,
-        evidence=heights,
-    )
+    ordered = check_energies(saddle, reactant, product)
     kept = [
         replace(check, evidence={**check.evidence, "checked_at_level": known.level.key})
         for check in known.verdict.checks

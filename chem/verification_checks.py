@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from chem.errors import CalculationError
-from chem.heights import REFERENCE_TEMPERATURE_K, Heights, electronic_heights, gibbs_heights, zero_point_heights
+from chem.heights import Heights, electronic_heights, gibbs_heights, zero_point_heights
 from chem.minimum import Minimum
 from chem.outcomes import Barrier, Check, CheckName, Status, TransitionState
-from chem.potential import GradientCounter, single_point
+from chem.potential import SAME_STATE_EV, GradientCounter, single_point
+from chem.thermochemistry import REFERENCE_TEMPERATURE_K
 from chem.wavefunction import wavefunction_report
 
-SAME_STATE_EV = 1e-3  # a fresh self-consistent field finds the energy of the path to this
 CONSISTENT_EV = 1e-6
 SPIN_CONTAMINATION = 0.1  # of <S^2>, above the value of the pure state
 BROKEN_SYMMETRY_EV = 1e-3  # a closed shell this far above a broken-symmetry solution is not the ground state

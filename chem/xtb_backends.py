@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ SCF_ITERATIONS = 250
 GENERIC_FRAME = Rotation.from_rotvec([0.4711, 0.8231, 1.3537]).as_matrix()
 
 
-class _KeptWavefunction:
+class _KeptWavefunction(ABC):
     """What both programs have in common: one molecule, and the result of its last point."""
 
     def __init__(self, geometry: Geometry) -> None:
@@ -37,9 +38,9 @@ class _KeptWavefunction:
         """Not known: the programs do not tell."""
         return
 
+    @abstractmethod
     def evaluate(self, positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Energy in eV and gradient in eV/Angstrom, shape (n_atoms, 3), at positions in Angstrom."""
-        raise NotImplementedError
 
     def energy(self, positions: NDArray[np.float64]) -> float:
         """Energy in eV; the programs compute the gradient along with it."""

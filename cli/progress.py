@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chem.errors import CairnError
+from tasks.periodic import every
 
 if TYPE_CHECKING:
     from tasks.settings import ExploreSettings
@@ -58,26 +58,19 @@ def live_progress(settings: ExploreSettings, campaign: str) -> Iterator[None]:
     """
     console = Console(stderr=True)
     view = _View(settings, campaign, console)
-    stop = threading.Event()
 
     def poll() -> None:
-        while not stop.wait(REFRESH_S):
-            view.update()
-            if not console.is_terminal:
-                view.report_plainly()
+        view.update()
+        if not console.is_terminal:
+            view.report_plainly()
 
     redrawn = Live(console=console, get_renderable=view.render, refresh_per_second=4)
     with redrawn if console.is_terminal else nullcontext():
-        thread = threading.Thread(target=poll, daemon=True, name="progress")
-        thread.start()
         try:
-            yield
+            with every(REFRESH_S, poll, name="progress"):
+                yield
         finally:
-            stop.set()
-            thread.join()
-            view.update()
-            if not console.is_terminal:
-                view.report_plainly()
+            poll()
             view.close()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -143,8 +142,9 @@ def _progress(rung: Rung) -> Iterator[None]:
 
     from db.engine import open_database, reading  # noqa: PLC0415
     from db.totals import queue_progress  # noqa: PLC0415
+    from tasks.periodic import every  # noqa: PLC0415
 
-    queue, stop = rung.queue, threading.Event()
+    queue = rung.queue
     engine = open_database(queue.database, create=False)
 
     def told() -> str:
@@ -155,20 +155,14 @@ def _progress(rung: Rung) -> Iterator[None]:
             f" {now.gradient_calls:,} gradient calls"
         )
 
-    with Console(stderr=True).status(f"{queue.level.key}: starting") as status:
-
-        def poll() -> None:
-            while not stop.wait(REFRESH_S):
-                status.update(told())
-
-        thread = threading.Thread(target=poll, daemon=True, name="progress")
-        thread.start()
-        try:
+    try:
+        with (
+            Console(stderr=True).status(f"{queue.level.key}: starting") as status,
+            every(REFRESH_S, lambda: status.update(told()), name="progress"),
+        ):
             yield
-        finally:
-            stop.set()
-            thread.join()
-            engine.dispose()
+    finally:
+        engine.dispose()
 
 
 def _records(rung: Rung) -> list[dict[str, Any]]:
@@ -199,7 +193,8 @@ def verified_record(
     below: ReactionRecord, above: ReactionRecord, state: TransitionState | None, rung: Rung
 ) -> dict[str, Any]:
     """One reaction as plain JSON values, units in the names; `heights` are above the ends of the path."""
-    from chem.heights import REFERENCE_TEMPERATURE_K, gibbs_heights, zero_point_heights  # noqa: PLC0415
+    from chem.heights import gibbs_heights, zero_point_heights  # noqa: PLC0415
+    from chem.thermochemistry import REFERENCE_TEMPERATURE_K  # noqa: PLC0415
     from chem.units import kcal_mol  # noqa: PLC0415
     from cli.query import reaction_record  # noqa: PLC0415
 

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chem.audit import AuditOutcome
-from chem.heights import REFERENCE_TEMPERATURE_K, gibbs_heights, zero_point_heights
+from chem.heights import gibbs_heights, zero_point_heights
 from chem.outcomes import Action, Outcome
+from chem.thermochemistry import REFERENCE_TEMPERATURE_K
 from chem.types import LevelOfTheory, Reaction, Species
 from chem.units import kcal_mol
 from db import queries, totals

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import socket
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -40,6 +39,7 @@ from db.work import (
 )
 from tasks import jobs
 from tasks.job_making import Job, make_jobs
+from tasks.periodic import every
 from tasks.scratch import process_lives
 from tasks.work_queue import WorkQueue
 from tasks.workers import Finished, WorkerLimits, WorkerPool
@@ -96,25 +96,16 @@ def release_dead_workers(engine: Engine) -> int:
     return count
 
 
-@contextmanager
-def _beating(engine: Engine, worker: str) -> Iterator[None]:
+def _beating(engine: Engine, worker: str) -> AbstractContextManager[None]:
     """Keep the leases of a worker alive from a thread of its own."""
-    stop = threading.Event()
 
     def beat() -> None:
-        while not stop.wait(HEARTBEAT_SECONDS):
-            try:
-                heartbeat(engine, worker=worker, lease_seconds=LEASE_SECONDS)
-            except SQLAlchemyError as error:  # the next beat comes well before the lease ends
-                logger.warning("a heartbeat failed: %s", error)
+        try:
+            heartbeat(engine, worker=worker, lease_seconds=LEASE_SECONDS)
+        except SQLAlchemyError as error:  # the next beat comes well before the lease ends
+            logger.warning("a heartbeat failed: %s", error)
 
-    thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    return every(HEARTBEAT_SECONDS, beat, name="heartbeat")
 
 
 def open_work(queue: WorkQueue) -> int:

@@ -19,11 +19,12 @@ from typer.main import get_command
 import db.tables  # noqa: F401  (fills the metadata)
 from chem.bond_changes import NEUTRAL_VALENCES
 from chem.outcomes import Attempt, CheckName, Failure, Outcome, SearchResult, Stage, Status
+from chem.potential import SAME_STATE_EV
 from chem.refine import RefineAttempt, Refinement, Way
 from chem.search import SearchSettings
 from chem.search_checks import MODE_SHARE_THRESHOLD, ORDER_TOLERANCE_EV
 from chem.types import Geometry, LevelOfTheory, hill_formula
-from chem.verification_checks import BROKEN_SYMMETRY_EV, CONSISTENT_EV, SAME_STATE_EV, SPIN_CONTAMINATION
+from chem.verification_checks import BROKEN_SYMMETRY_EV, CONSISTENT_EV, SPIN_CONTAMINATION
 from cli.finish import summary_record
 from cli.main import app, run
 from cli.query import reaction_record, species_record
