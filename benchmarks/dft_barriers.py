@@ -1,18 +1,22 @@
 """What a density functional makes of generated and of tight-binding transition states, against coupled cluster.
 
 Energies of one functional at the published reactant and transition state, at the recommended candidate, at the same
-polished by GFN2-xTB, and at the saddle point that a GFN2-xTB search from it ends in; beside them GFN2-xTB itself.
-Barriers get the zero-point energies of GFN2-xTB and are held against the published CCSD(T)-F12 ones.
+polished by GFN2-xTB, and at the saddle point that a GFN2-xTB search from it ends in, whose barrier stands above the
+reactant relaxed by GFN2-xTB; beside them GFN2-xTB itself. Barriers get the zero-point energies of GFN2-xTB and are
+held against the published CCSD(T)-F12 ones.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.dft_barriers --data rdb7.npz --split test -n 100 --output barriers.jsonl
+    OMP_NUM_THREADS=1 python -m benchmarks.dft_barriers --data rdb7.npz --split test -n 100 --output test.jsonl
+    OMP_NUM_THREADS=1 python -m benchmarks.dft_barriers --data rdb7.npz --split val --ladder-only --output val.jsonl
 
-Each reaction is written as it is done, and one that is there is not computed again.
+Each reaction is written as it is done, and one that is there is not computed again. With `--ladder-only` only what a
+campaign's own ladder has: the GFN2-xTB saddle point and the reactant, such as is needed to calibrate error bars.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +31,9 @@ from chem.generator import EndPoints
 from chem.levels import resolve_level
 from chem.polish import GRADIENT_CALLS, polish
 from chem.potential import GradientCounter, single_point
+from chem.pyscf_backend import PyscfBackend
 from chem.reaction_direction import reaction_direction
+from chem.relax import relax
 from chem.saddle import find_saddle
 from chem.types import Geometry
 from chem.units import kcal_mol
@@ -37,7 +43,7 @@ from tasks.workers import WorkerLimits, WorkerPool
 
 CAP_KCAL_MOL = 50.0
 RATE_KELVIN = 573.0
-POINTS = ("reactant", "true", "generated", "polished", "gfn2_saddle")
+REACTANT_OF = {"true": "reactant", "generated": "reactant", "polished": "reactant", "gfn2_saddle": "gfn2_reactant"}
 FACTOR_OF_TEN_KCAL_MOL = kcal_mol(float(units.kB) * RATE_KELVIN * np.log(10.0))
 
 
@@ -48,12 +54,10 @@ def zero_point_energy_ev(geometry: Geometry, *, is_saddle: bool) -> float:
     return 0.5 * float(modes[modes > 0].sum()) * float(units.invcm)
 
 
-def run_one(work: dict[str, Any], level_name: str) -> dict[str, Any]:
+def run_one(work: dict[str, Any], level_name: str, *, ladder_only: bool) -> dict[str, Any]:
     """Energies of one reaction, eV; a point that failed is None, with the reason."""
     gfn2, level = resolve_level("gfn2"), resolve_level(level_name)
     ends: EndPoints = work["ends"]
-    points: dict[str, Geometry | None] = dict.fromkeys(POINTS)
-    points |= {"reactant": ends.reactant, "true": work["ts"], "generated": work["candidate"]}
     row: dict[str, Any] = {
         "rxn": work["rxn"],
         "n_atoms": ends.reactant.n_atoms,
@@ -62,39 +66,50 @@ def run_one(work: dict[str, Any], level_name: str) -> dict[str, Any]:
         "level": level.key,
         "failures": {},
     }
-    try:
-        points["polished"] = polish(work["candidate"], ends, gfn2, GradientCounter(), GRADIENT_CALLS).geometry
-        counter = GradientCounter(budget=SADDLE_CALLS)
-        direction = reaction_direction(work["candidate"].positions, ends)
-        points["gfn2_saddle"] = find_saddle(work["candidate"], gfn2, counter, direction=direction).geometry
-        row["gfn2_saddle_calls"] = counter.calls
-    except CalculationError as error:
-        row["failures"]["search"] = str(error)
+
+    def attempted(name: str, compute: Callable[[], Any]) -> Any:
+        try:
+            return compute()
+        except CalculationError as error:
+            row["failures"][name] = str(error)
+            return None
+
+    counter = GradientCounter(budget=SADDLE_CALLS)
+    direction = reaction_direction(work["candidate"].positions, ends)
+    saddle = attempted("search", lambda: find_saddle(work["candidate"], gfn2, counter, direction=direction))
+    relaxed = attempted("reactant", lambda: relax(ends.reactant, gfn2, GradientCounter(budget=1000)))
+    row["gfn2_saddle_calls"] = counter.calls
+    points: dict[str, Geometry | None] = {
+        "gfn2_reactant": None if relaxed is None else relaxed.geometry,
+        "gfn2_saddle": None if saddle is None else saddle.geometry,
+    }
+    if not ladder_only:
+        made = attempted("polish", lambda: polish(work["candidate"], ends, gfn2, GradientCounter(), GRADIENT_CALLS))
+        points |= {"reactant": ends.reactant, "true": work["ts"], "generated": work["candidate"]}
+        points["polished"] = None if made is None else made.geometry
     for name, geometry in points.items():
-        for key, theory in (("gfn2", gfn2), ("dft", level)):
-            row[f"{name}_{key}_ev"] = None
-            if geometry is None:
-                continue
-            try:
-                row[f"{name}_{key}_ev"] = single_point(geometry, theory, GradientCounter())
-            except CalculationError as error:
-                row["failures"][f"{name} {key}"] = str(error)
-        row[f"{name}_zpe_ev"] = None
-        if geometry is not None and name != "generated":
-            try:
-                row[f"{name}_zpe_ev"] = zero_point_energy_ev(geometry, is_saddle=name != "reactant")
-            except CalculationError as error:
-                row["failures"][f"{name} zpe"] = str(error)
+        row |= dict.fromkeys((f"{name}_gfn2_ev", f"{name}_dft_ev", f"{name}_gap_ev", f"{name}_zpe_ev"))
+        if geometry is None:
+            continue
+        row[f"{name}_gfn2_ev"] = attempted(f"{name} gfn2", partial(single_point, geometry, gfn2, GradientCounter()))
+        backend = PyscfBackend(geometry, level)
+        row[f"{name}_dft_ev"] = attempted(f"{name} dft", partial(backend.energy, geometry.positions))
+        row[f"{name}_gap_ev"] = None if row[f"{name}_dft_ev"] is None else backend.orbital_gap_ev
+        if name != "generated":
+            is_saddle = name not in REACTANT_OF.values()
+            zero_point = partial(zero_point_energy_ev, geometry, is_saddle=is_saddle)
+            row[f"{name}_zpe_ev"] = attempted(f"{name} zpe", zero_point)
     return row
 
 
 def barrier_kcal_mol(row: dict[str, Any], point: str, theory: str, *, zero_point: bool = True) -> float:
     """Height of a point above the reactant, kcal/mol; nan where an energy is missing."""
-    energies = [row[f"{each}_{theory}_ev"] for each in (point, "reactant")]
+    reactant = REACTANT_OF[point]
+    energies = [row.get(f"{each}_{theory}_ev") for each in (point, reactant)]
     vibrational = [0.0, 0.0]
     if zero_point:
         own = "polished" if point == "generated" else point  # a raw candidate has no vibrations of its own
-        vibrational = [row[f"{each}_zpe_ev"] for each in (own, "reactant")]
+        vibrational = [row.get(f"{each}_zpe_ev") for each in (own, reactant)]
     if None in energies or None in vibrational:
         return float("nan")
     return kcal_mol(energies[0] + vibrational[0] - energies[1] - vibrational[1])
@@ -113,7 +128,9 @@ def summary(rows: list[dict[str, Any]], share: float = 0.14) -> dict[str, dict[s
     found: dict[str, dict[str, float]] = {}
     for theory in ("gfn2", "dft"):
         true = np.array([barrier_kcal_mol(row, "true", theory, zero_point=False) for row in rows])
-        for point in POINTS[1:]:
+        for point in REACTANT_OF:
+            if all(f"{point}_{theory}_ev" not in row for row in rows):
+                continue
             heights = np.array([barrier_kcal_mol(row, point, theory) for row in rows])
             electronic = np.array([barrier_kcal_mol(row, point, theory, zero_point=False) for row in rows])
             missing = np.isnan(heights)
@@ -161,17 +178,19 @@ def main() -> None:
     parser.add_argument("--level", default="wb97x-631gs")
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--ladder-only", action="store_true", help="only what a campaign's own ladder has")
     parser.add_argument("--output", type=Path, required=True, help="JSON lines, one a reaction")
     arguments = parser.parse_args()
     rows = []
     if arguments.output.exists():
         rows = [json.loads(line) for line in arguments.output.read_text().splitlines()]
     waiting = prepared(arguments, {row["rxn"] for row in rows})
+    job = partial(run_one, level_name=arguments.level, ladder_only=arguments.ladder_only)
     with (
         WorkerPool(WorkerLimits(n_workers=arguments.workers)) as pool,
         arguments.output.open("a", encoding="utf-8") as file,
     ):
-        for finished in pool.run(partial(run_one, level_name=arguments.level), iter(waiting)):
+        for finished in pool.run(job, iter(waiting)):
             if finished.fault is not None:
                 print(f"a worker failed: {finished.fault}")
                 continue

@@ -45,6 +45,7 @@ class SearchSettings:
         use_neb: Whether a band is tried after the last candidate.
         n_images: Interior images of the band.
         conformers: Further conformers of a proved transition state to search, by turning its spectator bonds.
+        further_checks: Whether the checks of a verification are run as well, the vibrations of both ends included.
     """
 
     budget_gradient_calls: int = 3000
@@ -57,6 +58,7 @@ class SearchSettings:
     use_neb: bool = True
     n_images: int = 7
     conformers: int = 0
+    further_checks: bool = False
 
     def __post_init__(self) -> None:
         """Numbers are positive."""
@@ -228,7 +230,11 @@ def _attempt(
         level,
         own,
         partial(_find, ends=ends, own=own, settings=settings),
-        JudgeSettings(imaginary_threshold_cm1=settings.imaginary_threshold_cm1),
+        JudgeSettings(
+            imaginary_threshold_cm1=settings.imaginary_threshold_cm1,
+            further_checks=settings.further_checks,
+            end_frequencies=settings.further_checks,
+        ),
     )
     calls, seconds = spent()
     return Attempt(

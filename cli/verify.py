@@ -30,6 +30,10 @@ def verify_command(
     ] = None,
     campaign: Annotated[str | None, typer.Option(help="All reactions of this campaign that qualify.")] = None,
     from_level: Annotated[str, typer.Option("--from", help="Level at which the transition states are known.")] = "gfn2",
+    undecided: Annotated[
+        bool,
+        typer.Option("--undecided", help="Search instead, with all checks, what failed or led elsewhere before."),
+    ] = False,
     energies: Annotated[
         bool, typer.Option("--energies", help="Energies alone, at the points that are known; nothing is searched.")
     ] = False,
@@ -57,13 +61,16 @@ def verify_command(
 
     Each saddle point is searched from the known one with a cheap Hessian to begin with, its path is followed to both
     ends, and every check is run again. Finished work is not repeated. With --energies only the energies of the three
-    known points are computed.
+    known points are computed. With --undecided the reactions are those whose search failed or led elsewhere; they are
+    searched at the new level from the same ends and guesses.
 
     Examples:
 
         cairn verify --campaign explore-0123456789ab --level b3lyp-svp
 
-        cairn verify rx-1dde0b3e30f85662ab45 --level wb97x-631gs --energies --json
+        cairn verify rx-1dde0b3e30f85662ab45 --level b3lyp-tzvp --energies --json
+
+        cairn verify rx-31e980d3938a344b5f9d --undecided --level b3lyp-svp
     """
     from chem.errors import ConfigurationError  # noqa: PLC0415
     from chem.levels import read_levels, resolve_level  # noqa: PLC0415
@@ -72,6 +79,8 @@ def verify_command(
     from tasks.rungs import make_rung  # noqa: PLC0415
     from tasks.workers import WorkerLimits  # noqa: PLC0415
 
+    if energies and undecided:
+        raise ConfigurationError("--energies searches nothing; leave out one of --energies and --undecided")
     if not reaction_keys and campaign is None:
         raise ConfigurationError("name reactions by their keys, or a campaign with --campaign")
     wrong = sorted(set(verdict or ()) - {each.value for each in Status})
@@ -93,8 +102,10 @@ def verify_command(
         highest_barrier_kcal_mol=max_barrier,
     )
     _check_reactions(rung)
-    _climb(rung)
-    records = _records(rung)
+    rungs = _search_rungs(rung, budget) if undecided else [rung]
+    for each in rungs:
+        _climb(each)
+    records = [record for each in rungs for record in _records(each)]
     if json_lines:
         for record in records:
             print_json(record)
@@ -119,6 +130,37 @@ def _check_reactions(rung: Rung) -> None:
         raise ConfigurationError(
             f"the database has no reaction {', '.join(missing)}; `cairn query reactions` lists them"
         )
+
+
+def _search_rungs(rung: Rung, budget: int) -> list[Rung]:
+    """One for each way in which what is undecided was searched at the level below."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from chem.errors import ConfigurationError  # noqa: PLC0415
+    from db.engine import open_database, reading  # noqa: PLC0415
+    from db.queries import reactions  # noqa: PLC0415
+    from db.tables import CalculationKind  # noqa: PLC0415
+    from db.work import settings_of_finished  # noqa: PLC0415
+    from tasks.rungs import search_rungs, starting_points  # noqa: PLC0415
+
+    engine = open_database(rung.queue.database, create=False)
+    try:
+        with reading(engine) as session:
+            wanted = reactions(session, filters=starting_points(replace(rung, undecided=True)))
+            searched_with = settings_of_finished(
+                session,
+                kind=CalculationKind.SEARCH,
+                level_key=rung.from_level_key,
+                reaction_keys=[each.key for each in wanted],
+            )
+    finally:
+        engine.dispose()
+    if not searched_with:
+        raise ConfigurationError(
+            f"none of these reactions was searched at {rung.from_level_key} without being found;"
+            " `cairn query reactions` tells outcomes"
+        )
+    return search_rungs(rung, searched_with, budget)
 
 
 def _climb(rung: Rung) -> None:

@@ -21,7 +21,7 @@ from db.base import utc_now
 from db.campaigns import campaign_id
 from db.convert import failure_values, plain_json, settings_hash
 from db.engine import reading, writing
-from db.statements import batches, insert_new
+from db.statements import batches, insert_new, select_in
 from db.store import stored_ids
 from db.tables import (
     AbandonedAttemptRow,
@@ -242,6 +242,30 @@ def _is_member(session: Session, campaign: str) -> ColumnElement[bool]:
         ReactionMembershipRow.reaction_id == CalculationRow.reaction_id,
     )
     return member.exists()
+
+
+def settings_of_finished(
+    session: Session, *, kind: CalculationKind, level_key: str, reaction_keys: Iterable[str]
+) -> dict[str, dict[str, Any]]:
+    """Settings of the newest finished calculation of each reaction, by reaction key; those without one are left out.
+
+    Args:
+        session: To read with.
+        kind: Kind of calculation.
+        level_key: Its level of theory.
+        reaction_keys: Reactions to look for.
+    """
+    statement = (
+        select(CalculationRow.subject_key, CalculationRow.settings)
+        .where(
+            CalculationRow.kind == kind.value,
+            CalculationRow.level_key == level_key,
+            CalculationRow.state == CalculationState.DONE.value,
+        )
+        .order_by(CalculationRow.id)
+    )
+    rows = select_in(session, statement, CalculationRow.subject_key, reaction_keys)
+    return {row.subject_key: row.settings for row in rows}
 
 
 def running_workers(engine: Engine) -> list[str]:

@@ -9,6 +9,7 @@ from chem.enumeration import check_elements
 from chem.errors import SmilesError
 from chem.identity import split_species
 from chem.levels import read_levels, resolve_level
+from chem.search import SearchSettings
 from chem.smiles import parse_smiles
 from chem.types import Species
 from db.convert import settings_hash
@@ -88,10 +89,16 @@ def candidate_settings(settings: ExploreSettings) -> dict[str, Any]:
 
 def search_settings(settings: ExploreSettings) -> dict[str, Any]:
     """What decides the result of a search."""
-    search = asdict(settings.search)
-    if not search["conformers"]:  # results from before there was a choice stay valid
-        del search["conformers"]
-    return {**candidate_settings(settings), "search": search}
+    return {**candidate_settings(settings), "search": plain_search_settings(settings.search)}
+
+
+def plain_search_settings(search: SearchSettings) -> dict[str, Any]:
+    """Settings of a search as they are stored and compared."""
+    values = asdict(search)
+    for name in ("conformers", "further_checks"):  # results from before there was a choice stay valid
+        if not values[name]:
+            del values[name]
+    return values
 
 
 def estimate_settings(settings: ExploreSettings) -> dict[str, Any]:

@@ -5,17 +5,20 @@ No Prefect here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from chem.errors import ConfigurationError
 from chem.levels import read_levels, resolve_level
 from chem.outcomes import Outcome, Status
+from chem.search import SearchSettings
 from chem.types import LevelOfTheory
 from chem.verification import VerificationSettings
+from db.convert import settings_hash
 from db.queries import ReactionFilter
 from db.tables import CalculationKind
-from tasks.plan import search_settings
+from tasks.plan import plain_search_settings, search_settings
 from tasks.settings import ExploreSettings
 from tasks.work_queue import WorkQueue
 from tasks.workers import WorkerLimits
@@ -47,6 +50,7 @@ def starting_points(rung: Rung) -> ReactionFilter:
     if rung.undecided:
         return ReactionFilter(
             campaign=rung.queue.campaign,
+            reaction_keys=rung.reaction_keys,
             level_key=rung.from_level_key,
             outcomes=frozenset({Outcome.FAILED.value, Outcome.UNINTENDED.value}),
         )
@@ -110,6 +114,30 @@ def make_rung(
     )
 
 
+def search_rungs(below: Rung, searched_with: Mapping[str, Mapping[str, Any]], budget_gradient_calls: int) -> list[Rung]:
+    """Rungs that search at the level of another what the level below did not decide, with every check.
+
+    Args:
+        below: For the same reactions, as `make_rung` makes it; its level is the one to search at.
+        searched_with: By reaction key the settings of the search below, whose ends and candidates are taken.
+        budget_gradient_calls: Gradient calls of one search.
+
+    Returns:
+        One for each kind of ends and candidates.
+    """
+    rungs: dict[str, Rung] = {}
+    for key, found in sorted(searched_with.items()):
+        search = SearchSettings(
+            **{**found["search"], "budget_gradient_calls": budget_gradient_calls, "further_checks": True}
+        )
+        settings = {**found, "search": plain_search_settings(search)}
+        name = settings_hash(settings)
+        keys = frozenset({key}) | (rungs[name].reaction_keys or frozenset() if name in rungs else frozenset())
+        queue = replace(below.queue, kind=CalculationKind.SEARCH, settings=settings)
+        rungs[name] = replace(below, queue=queue, reaction_keys=keys, undecided=True)
+    return list(rungs.values())
+
+
 def ladder_rungs(settings: ExploreSettings, campaign: str) -> list[Rung]:
     """The rungs above the level that a campaign explores at, in the order in which they are climbed.
 
@@ -143,11 +171,12 @@ def ladder_rungs(settings: ExploreSettings, campaign: str) -> list[Rung]:
 
 def _search_rung(settings: ExploreSettings, campaign: str, level: LevelOfTheory, workers: WorkerLimits) -> Rung:
     """Searches at a higher level from the ends and candidates of the one that explores."""
+    search = plain_search_settings(replace(settings.search, further_checks=True))
     queue = WorkQueue(
         database=settings.database,
         kind=CalculationKind.SEARCH,
         level=level,
-        settings=search_settings(settings),
+        settings={**search_settings(settings), "search": search},
         campaign=campaign,
         workers=workers,
     )

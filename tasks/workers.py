@@ -1,7 +1,7 @@
 """Worker subprocesses for quantum chemistry: so many threads each, recycled, killed one by one when they hang or crash.
 
-Nothing heavy is imported here: this module is the first that a fresh worker loads, and it pins the number of threads
-before any numerical library starts.
+Nothing heavy is imported here: this module is the first that a fresh worker loads, and it settles threads and matrix
+kernels before any numerical library starts.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import psutil
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from tasks.metering import Metered, metered
+from tasks.processor import choose_kernels
 from tasks.scratch import open_scratch, remove_abandoned
 
 Job = TypeVar("Job")
@@ -175,6 +176,7 @@ def _fault(error: BaseException, timeout_s: float) -> str:
 def _initialize(parent: int, limits: WorkerLimits) -> None:
     """First act of a worker: threads, memory, scratch, no answer to Ctrl-C (the parent decides), no life after it."""
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(limits.threads_per_worker)))
+    choose_kernels()
     os.environ["PYSCF_MAX_MEMORY"] = str(int(limits.job_memory_gib * 2**30 / 1e6))  # MB
     scratch = open_scratch()
     os.environ.update(dict.fromkeys(_SCRATCH_VARIABLES, str(scratch)))

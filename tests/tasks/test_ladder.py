@@ -8,6 +8,7 @@ from chem.errors import ConfigurationError
 from chem.heights import zero_point_heights
 from chem.levels import resolve_level
 from chem.outcomes import CheckName, Status
+from chem.search import SearchSettings
 from chem.verification import VerificationSettings
 from db.engine import open_database, reading
 from db.queries import ReactionFilter, reactions
@@ -16,7 +17,7 @@ from db.transition_states import transition_states_of
 from tasks import calculations
 from tasks.calculations import open_work, run_calculations
 from tasks.ladder import queue_rung
-from tasks.rungs import ladder_rungs, make_rung
+from tasks.rungs import ladder_rungs, make_rung, search_rungs
 from tasks.settings import LadderSettings
 from tasks.workers import Finished, WorkerLimits
 
@@ -164,4 +165,23 @@ def test_what_the_level_below_did_not_decide_is_searched_above_from_its_ends_and
             .all()
         ),
     )
-    assert rows == [("intended", 1)]
+    assert rows == [("intended", 3)]  # of the saddle point and both ends
+
+
+def test_a_search_above_takes_the_ends_and_candidates_of_the_one_below(explored):
+    settings, _ = explored
+    below = make_rung(
+        database=settings.database,
+        level=resolve_level("hf/sto-3g"),
+        from_level_key="GFN2-xTB",
+        verification=VerificationSettings(),
+        workers=WorkerLimits(n_workers=1),
+    )
+    one, other = ({"end_points": {"seed": seed}, "search": {"use_neb": False}} for seed in (1, 2))
+    rungs = search_rungs(below, {"rx-a": one, "rx-b": other, "rx-c": one}, budget_gradient_calls=77)
+    assert [rung.reaction_keys for rung in rungs] == [{"rx-a", "rx-c"}, {"rx-b"}]
+    for rung, found in zip(rungs, (one, other), strict=True):
+        assert rung.undecided
+        assert rung.queue.settings["end_points"] == found["end_points"]
+        search = SearchSettings(**rung.queue.settings["search"])
+        assert (search.budget_gradient_calls, search.use_neb, search.further_checks) == (77, False, True)
