@@ -4,13 +4,16 @@
 
 Each case starts from the published geometry; it is right when it ends within 1e-4 hartree of the reference energy with
 exactly one imaginary mode. Data: a JSON file with a list `cases` of name, charge, multiplicity, symbols, positions in
-Angstrom and reference_energy_hartree.
+Angstrom and reference_energy_hartree. `--optimiser geometric` runs geomeTRIC (10.1063/1.4952956) from the level's own
+Hessian beside it: one walk in its translation-rotation internal coordinates, nothing tried again; it must be installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -18,10 +21,13 @@ from typing import Any, get_args
 import numpy as np
 from ase.symbols import symbols2numbers
 
+from chem.errors import CalculationError
+from chem.frequencies import hessian_of, vibrations
 from chem.levels import resolve_level
+from chem.potential import GradientCounter, attach
 from chem.refine import RefineSettings, StartingHessian, refine
 from chem.types import Geometry
-from chem.units import EV_PER_HARTREE
+from chem.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
 from tasks.workers import WorkerLimits, WorkerPool
 
 RIGHT_HARTREE = 1e-4
@@ -29,13 +35,7 @@ RIGHT_HARTREE = 1e-4
 
 def run_case(case: dict[str, Any], level_name: str, settings: RefineSettings) -> dict[str, Any]:
     """One search."""
-    guess = Geometry(
-        numbers=np.array(symbols2numbers(case["symbols"])),
-        positions=np.array(case["positions"]),
-        charge=case["charge"],
-        multiplicity=case["multiplicity"],
-    )
-    found = refine(guess, resolve_level(level_name), settings)
+    found = refine(geometry_of(case), resolve_level(level_name), settings)
     row = {
         "name": case["name"],
         "gradients": found.gradient_calls,
@@ -53,14 +53,70 @@ def run_case(case: dict[str, Any], level_name: str, settings: RefineSettings) ->
     if found.vibrations is not None:
         modes = found.vibrations.frequencies_cm1
         row["imaginary_cm1"] = [round(float(mode), 1) for mode in modes if mode < -settings.imaginary_threshold_cm1]
-    row["right"] = abs(row["energy_error_hartree"]) < RIGHT_HARTREE and len(row["imaginary_cm1"]) == 1
+    row["right"] = is_right(row)
     return row
+
+
+def run_case_with_geometric(case: dict[str, Any], level_name: str, settings: RefineSettings) -> dict[str, Any]:
+    """One walk of geomeTRIC."""
+    import logging
+
+    from geometric.ase_engine import EngineASE
+    from geometric.errors import GeomOptNotConvergedError, IRCError
+    from geometric.molecule import Molecule
+    from geometric.optimize import run_optimizer
+
+    guess, level, counter = geometry_of(case), resolve_level(level_name), GradientCounter(budget=300)
+    started = time.perf_counter()
+    molecule = Molecule()
+    molecule.elem, molecule.xyzs = list(case["symbols"]), [guess.positions]
+    row: dict[str, Any] = {"name": case["name"], "gradients_gfn2": 0, "way": "geomeTRIC", "ways": 1, "failure": ""}
+    row |= {"energy_error_hartree": float("nan"), "imaginary_cm1": []}
+    logging.disable(logging.CRITICAL)
+    try:
+        engine = EngineASE(molecule, attach(guess, level, counter).calc)
+        with tempfile.TemporaryDirectory() as folder:
+            hessian = hessian_of(guess, level, counter) / EV_PER_HARTREE * ANGSTROM_PER_BOHR**2
+            np.savetxt(f"{folder}/hessian.txt", hessian)
+            walk = run_optimizer(
+                customengine=engine,
+                input=f"{folder}/walk",
+                prefix=f"{folder}/walk",
+                transition=True,
+                hessian=f"file:{folder}/hessian.txt",
+                maxiter=200,
+            )
+        found = guess.with_positions(np.array(walk.xyzs[-1]))
+        row["energy_error_hartree"] = float(walk.qm_energies[-1]) - case["reference_energy_hartree"]
+        modes = vibrations(found, hessian_of(found, level, counter)).frequencies_cm1
+        row["imaginary_cm1"] = [round(float(mode), 1) for mode in modes if mode < -settings.imaginary_threshold_cm1]
+    except (CalculationError, GeomOptNotConvergedError, IRCError, RuntimeError, np.linalg.LinAlgError) as error:
+        row["failure"] = f"{type(error).__name__}: {error}"
+    row |= {"gradients": counter.calls, "hessians": counter.hessians, "seconds": time.perf_counter() - started}
+    row["right"] = is_right(row)
+    return row
+
+
+def is_right(row: dict[str, Any]) -> bool:
+    """Whether a search ended at the reference energy with one imaginary mode."""
+    return abs(row["energy_error_hartree"]) < RIGHT_HARTREE and len(row["imaginary_cm1"]) == 1
+
+
+def geometry_of(case: dict[str, Any]) -> Geometry:
+    """Where a case starts."""
+    return Geometry(
+        numbers=np.array(symbols2numbers(case["symbols"])),
+        positions=np.array(case["positions"]),
+        charge=case["charge"],
+        multiplicity=case["multiplicity"],
+    )
 
 
 def main() -> None:
     """Run and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="baker_ts.json")
+    parser.add_argument("--optimiser", choices=("sella", "geometric"), default="sella")
     parser.add_argument("--level", default="hf/3-21g")
     parser.add_argument("--hessian", choices=get_args(StartingHessian), default=RefineSettings().starting_hessian)
     parser.add_argument("--fmax", type=float, default=RefineSettings().fmax_ev_per_angstrom, help="eV/Angstrom")
@@ -74,7 +130,8 @@ def main() -> None:
     settings = RefineSettings(starting_hessian=arguments.hessian, fmax_ev_per_angstrom=arguments.fmax)
     rows = []
     with WorkerPool(WorkerLimits(n_workers=arguments.workers)) as pool:
-        job = partial(run_case, level_name=arguments.level, settings=settings)
+        run = run_case if arguments.optimiser == "sella" else run_case_with_geometric
+        job = partial(run, level_name=arguments.level, settings=settings)
         for finished in pool.run(job, iter(cases)):
             if finished.fault is not None:
                 print(f"a worker failed: {finished.fault}")
@@ -91,7 +148,7 @@ def main() -> None:
     print(
         f"\n{sum(row['right'] for row in rows)} of {len(cases)} right; gradients median {np.median(gradients):.0f},"
         f" mean {np.mean(gradients):.1f}; Hessians mean {np.mean([row['hessians'] for row in rows]):.2f};"
-        f" starting Hessian {arguments.hessian}, {arguments.level}"
+        f" starting Hessian {arguments.hessian}, {arguments.level}, {arguments.optimiser}"
     )
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(rows, indent=1))

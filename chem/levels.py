@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from chem.errors import ConfigurationError
+from chem.pyscf_device import DEVICE_PROGRAM, device_is_there, device_version
 from chem.types import LevelOfTheory
 
 SHIPPED_LEVELS = Path(__file__).resolve().parents[1] / "configs" / "levels.yaml"
@@ -27,8 +28,10 @@ TIGHT_BINDING = {"gfn1": "GFN1-xTB", "gfn2": "GFN2-xTB"}  # what people write ->
 PROGRAMS = {
     "xtb-python": ("xtb", "xtb", "pip install xtb (Python 3.11)"),
     "tblite": ("tblite", "tblite", "pip install tblite"),
+    "gpu4pyscf": ("gpu4pyscf", "", "pip install gpu4pyscf-cuda12x (with a CUDA device)"),
     "pyscf": ("pyscf", "pyscf", "pip install pyscf pyscf-dispersion"),
 }
+WAVEFUNCTION_PROGRAMS = ("gpu4pyscf", "pyscf")  # the same code, on the card and on the processor
 SCF_TOLERANCE_HARTREE = 1e-9
 GRID = 3
 
@@ -41,7 +44,8 @@ class LevelEntry:
         method: `gfn1`, `gfn2`, `hf`, or a density functional with its dispersion, such as `b3lyp-d3bj`; of an ASE
             calculator whatever it is to be called.
         basis: Basis set, of Hartree-Fock and density functionals.
-        program: `xtb-python`, `tblite`, `pyscf` or `ase`; empty takes what is installed.
+        program: `xtb-python`, `tblite`, `gpu4pyscf`, `pyscf` or `ase`; empty takes what is installed, and a graphics
+            card where there is one.
         solvent: Name of a solvent: ALPB for tight binding, the polarisable continuum IEF-PCM for PySCF.
         density_fitting: Whether electron repulsion is fitted: several times faster, some 0.01 kcal/mol off.
         grid: Size of the integration grid of density functionals, 0 to 9.
@@ -126,7 +130,7 @@ def programs_of(entry: LevelEntry) -> tuple[str, ...]:
         return ("ase",)
     if entry.method.lower() in TIGHT_BINDING:
         return ("tblite",) if entry.solvent else ("xtb-python", "tblite")  # xtb-python has no ALPB
-    return ("pyscf",)
+    return WAVEFUNCTION_PROGRAMS
 
 
 def _resolved(name: str, entry: LevelEntry, program: str) -> LevelOfTheory:
@@ -137,14 +141,16 @@ def _resolved(name: str, entry: LevelEntry, program: str) -> LevelOfTheory:
         return _of_ase(name, entry)
     for candidate in (program,) if program else able:
         module, distribution, _ = PROGRAMS[candidate]
-        if find_spec(module) is not None:
+        if device_is_there() if candidate == DEVICE_PROGRAM else find_spec(module) is not None:
             break
     else:
         remedy = PROGRAMS[program or able[-1]][2]
-        raise ConfigurationError(f"level {name} needs {' or '.join(able)}, which is not installed; run `{remedy}`")
+        raise ConfigurationError(
+            f"level {name} needs {program or ' or '.join(able)}, which is not installed; run `{remedy}`"
+        )
     options: dict[str, str] = {"solvent": entry.solvent} if entry.solvent else {}
     method = TIGHT_BINDING.get(entry.method.lower(), entry.method.lower())
-    if candidate == "pyscf":
+    if candidate in WAVEFUNCTION_PROGRAMS:
         from chem.pyscf_molecule import check_method  # noqa: PLC0415 - only where it is installed
 
         check_method(method, entry.basis)
@@ -161,7 +167,7 @@ def _resolved(name: str, entry: LevelEntry, program: str) -> LevelOfTheory:
         method=method,
         basis=entry.basis.lower(),
         program=candidate,
-        version=version(distribution),
+        version=device_version() if candidate == DEVICE_PROGRAM else version(distribution),
         options=tuple(sorted(options.items())),
     )
 

@@ -18,6 +18,7 @@ from scipy.spatial.distance import pdist
 
 from chem.clashes import CLASH_ANGSTROM, FARTHEST_ANGSTROM
 from chem.errors import BudgetExhaustedError, CalculationError, ConfigurationError, ElementError
+from chem.levels import WAVEFUNCTION_PROGRAMS
 from chem.types import Geometry, LevelOfTheory
 
 HEAVIEST_OF_TIGHT_BINDING = 86  # GFN1- and GFN2-xTB are parametrised for H to Rn (10.1021/acs.jctc.8b01176)
@@ -120,7 +121,7 @@ def open_backend(geometry: Geometry, level: LevelOfTheory) -> Backend:
             from chem.xtb_backends import TbliteBackend  # noqa: PLC0415
 
             return TbliteBackend(geometry, level)
-        case "pyscf":
+        case "pyscf" | "gpu4pyscf":
             from chem.pyscf_backend import PyscfBackend  # noqa: PLC0415
 
             return PyscfBackend(geometry, level)
@@ -180,7 +181,7 @@ class CountingCalculator(Calculator):  # type: ignore[misc]
 
 def check_elements(geometry: Geometry, level: LevelOfTheory) -> None:
     """Raise `ElementError` where the method has no parameters, or the basis no functions, for an element."""
-    if level.program == "pyscf":
+    if level.program in WAVEFUNCTION_PROGRAMS:
         from chem.pyscf_molecule import check_elements_of  # noqa: PLC0415
 
         check_elements_of(geometry, level)
@@ -241,7 +242,7 @@ def analytic_hessian(
         CalculationError: It failed, or is of another state.
     """
     check_elements(geometry, level)
-    if level.program != "pyscf":
+    if level.program not in WAVEFUNCTION_PROGRAMS:
         return None
     counter.count_hessian()
     backend = open_backend(geometry, level)

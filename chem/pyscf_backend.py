@@ -16,6 +16,7 @@ from pyscf import dft, scf
 
 from chem.errors import CalculationError
 from chem.levels import GRID, SCF_TOLERANCE_HARTREE
+from chem.pyscf_device import array, on_processor, placed
 from chem.pyscf_molecule import build_molecule, dielectric_constant, quietly
 from chem.pyscf_stability import MOST_INSTABILITIES, broken_symmetry, stability
 from chem.types import Geometry, LevelOfTheory
@@ -55,7 +56,8 @@ class PyscfBackend:
         self._geometry = geometry
         self._level = level
         self._cycles = 0  # of the way that is being tried
-        self._field = self._mean_field(build_molecule(geometry, level), unrestricted=geometry.multiplicity > 1)
+        host = self._mean_field(build_molecule(geometry, level), unrestricted=geometry.multiplicity > 1)
+        self._field = placed(host, level.program)
         self._density: Any = None
         self.attempts: tuple[ScfAttempt, ...] = ()  # of the last point
 
@@ -75,8 +77,8 @@ class PyscfBackend:
 
         Of an unrestricted field the smaller of both spins.
         """
-        energies = np.atleast_2d(np.asarray(self._field.mo_energy))
-        occupied = np.atleast_2d(np.asarray(self._field.mo_occ)) > 0
+        energies = np.atleast_2d(array(self._field.mo_energy))
+        occupied = np.atleast_2d(array(self._field.mo_occ)) > 0
         gaps = [
             float(each[~full].min() - each[full].max())
             for each, full in zip(energies, occupied, strict=True)
@@ -91,7 +93,7 @@ class PyscfBackend:
             CalculationError: No way to a self-consistent field worked.
         """
         energy = self._solve(positions)
-        gradient = np.asarray(quietly(self._field.nuc_grad_method().kernel))
+        gradient = array(quietly(self._field.nuc_grad_method().kernel))
         return energy, gradient * (EV_PER_HARTREE / ANGSTROM_PER_BOHR)
 
     def energy(self, positions: FloatArray) -> float:
@@ -116,7 +118,7 @@ class PyscfBackend:
         if min(self._field.mol.nelec) == 0 and self._geometry.multiplicity > 1:
             return None  # PySCF's response of an unrestricted field needs electrons of both spins
         try:
-            blocks = np.asarray(quietly(self._field.Hessian().kernel))
+            blocks = array(quietly(self._field.Hessian().kernel))
         except (NotImplementedError, AttributeError):
             return None
         except (RuntimeError, MemoryError) as error:
@@ -132,7 +134,9 @@ class PyscfBackend:
         """Expectation of S^2 at the last point, and S (S + 1) of the multiplicity; unitless."""
         spin = 0.5 * (self._geometry.multiplicity - 1)
         wanted = spin * (spin + 1.0)
-        return (float(self._field.spin_square()[0]), wanted) if self._geometry.multiplicity > 1 else (wanted, wanted)
+        if self._geometry.multiplicity == 1:
+            return wanted, wanted
+        return float(self._on_processor().spin_square()[0]), wanted
 
     def wavefunction(self, positions: FloatArray) -> WavefunctionReport:
         """Spin, stability and broken-symmetry solution of the field at positions in Angstrom.
@@ -145,12 +149,13 @@ class PyscfBackend:
         singlet = self._geometry.multiplicity == 1
         lowering: float | None = None
         broken: float | None = None
-        now = stability(self._field, external=singlet)
+        field = self._on_processor()
+        now = stability(field, external=singlet)
         if singlet and now is not None:
             lowering = 0.0
         if singlet and now is not None and not now.is_stable:
-            unrestricted = self._mean_field(self._field.mol, unrestricted=True)
-            below = broken_symmetry(unrestricted, now.orbitals, self._field.mo_occ)
+            unrestricted = self._mean_field(field.mol, unrestricted=True)
+            below = broken_symmetry(unrestricted, now.orbitals, field.mo_occ)
             lowering = None if below is None else max(0.0, energy - below.energy_hartree * EV_PER_HARTREE)
             broken = None if below is None else below.spin_square
         return WavefunctionReport(
@@ -161,6 +166,9 @@ class PyscfBackend:
             broken_symmetry_spin_square=broken,
             scf_ways=tuple(attempt.way for attempt in self.attempts),
         )
+
+    def _on_processor(self) -> Any:
+        return on_processor(self._field, self._level.program)
 
     def _mean_field(self, molecule: Any, *, unrestricted: bool) -> Any:
         """The solver of the level."""
@@ -217,6 +225,8 @@ class PyscfBackend:
 
         def plainly(density: Any = None) -> float:
             field.level_shift, field.damp = 0.0, 0.0
+            if density is None:  # GPU4PySCF's own guess is another, which may lead a radical elsewhere
+                density = self._on_processor().get_init_guess()
             return float(quietly(field.kernel, dm0=density))
 
         def shifted() -> float:
@@ -226,19 +236,21 @@ class PyscfBackend:
 
         def second_order() -> float:
             field.level_shift, field.damp = 0.0, 0.0
-            newton = field.newton()
+            host = self._on_processor()
+            newton = host.newton()
             newton.conv_tol, newton.max_cycle = field.conv_tol, MAX_CYCLES
-            quietly(newton.kernel, dm0=field.get_init_guess())
+            quietly(newton.kernel, dm0=host.get_init_guess())
             return plainly(newton.make_rdm1())
 
         def stable() -> float:
             energy = plainly()
             # A radical's first field is often not its lowest: leave it along its instabilities.
             for _ in range(MOST_INSTABILITIES if self._geometry.multiplicity > 1 and field.converged else 0):
-                found = stability(field, external=False)
+                host = self._on_processor()
+                found = stability(host, external=False)
                 if found is None or found.is_stable:
                     break
-                energy = plainly(field.make_rdm1(found.orbitals, field.mo_occ))
+                energy = plainly(host.make_rdm1(found.orbitals, host.mo_occ))
             return energy
 
         fresh: list[tuple[str, Callable[[], float]]] = [

@@ -12,7 +12,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from chem.errors import ResourceError
-from chem.levels import GRID
+from chem.levels import GRID, WAVEFUNCTION_PROGRAMS
 from chem.types import Geometry, LevelOfTheory
 
 PROGRAM_GIB = 0.25  # Python with everything that a worker imports
@@ -62,7 +62,7 @@ def estimated_memory_gib(geometry: Geometry, level: LevelOfTheory, *, hessian: b
     Raises:
         ElementError: The basis lacks an element.
     """
-    if level.program != "pyscf":
+    if level.program not in WAVEFUNCTION_PROGRAMS:
         return FOREIGN_GIB if level.program == "ase" else TIGHT_BINDING_GIB
     from chem.pyscf_molecule import check_elements_of, has_exact_exchange  # noqa: PLC0415 - only where installed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chem.levels import WAVEFUNCTION_PROGRAMS
 from chem.potential import check_elements
 from chem.types import Geometry, LevelOfTheory
 
@@ -46,7 +47,7 @@ def wavefunction_report(geometry: Geometry, level: LevelOfTheory) -> Wavefunctio
         ElementError: The basis lacks an element.
     """
     check_elements(geometry, level)
-    if level.program != "pyscf":
+    if level.program not in WAVEFUNCTION_PROGRAMS:
         return None
     from chem.pyscf_backend import PyscfBackend  # noqa: PLC0415 - programs are imported where they are needed
 
