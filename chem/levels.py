@@ -144,10 +144,8 @@ def _resolved(name: str, entry: LevelEntry, program: str) -> LevelOfTheory:
         if device_is_there() if candidate == DEVICE_PROGRAM else find_spec(module) is not None:
             break
     else:
-        remedy = PROGRAMS[program or able[-1]][2]
-        raise ConfigurationError(
-            f"level {name} needs {program or ' or '.join(able)}, which is not installed; run `{remedy}`"
-        )
+        wanted, remedy = program or " or ".join(able), PROGRAMS[program or able[-1]][2]
+        raise ConfigurationError(f"level {name} needs {wanted}, which is not installed; run `{remedy}`")
     options: dict[str, str] = {"solvent": entry.solvent} if entry.solvent else {}
     method = TIGHT_BINDING.get(entry.method.lower(), entry.method.lower())
     if candidate in WAVEFUNCTION_PROGRAMS:

@@ -134,7 +134,7 @@ def test_the_second_order_solver_runs_on_the_processor(card, monkeypatch):
 def test_without_a_card_the_processor_is_taken_and_the_card_refused(monkeypatch):
     monkeypatch.setattr("chem.levels.device_is_there", lambda: False)
     assert resolve_level("hf/3-21g").program == "pyscf"
-    with pytest.raises(ConfigurationError, match="needs gpu4pyscf, which is not installed.*with a CUDA device"):
+    with pytest.raises(ConfigurationError, match=r"needs gpu4pyscf, which is not installed.*with a CUDA device"):
         resolve_level("hf/3-21g", "gpu4pyscf")
 
 
