@@ -9,7 +9,8 @@ held against the published CCSD(T)-F12 ones.
     OMP_NUM_THREADS=1 python -m benchmarks.dft_barriers --data rdb7.npz --split val --ladder-only --output val.jsonl
 
 Each reaction is written as it is done, and one that is there is not computed again. With `--ladder-only` only what a
-campaign's own ladder has: the GFN2-xTB saddle point and the reactant, such as is needed to calibrate error bars.
+campaign's own ladder has: the GFN2-xTB saddle point and the reactant. From two such files, one of reactions to fit to
+and one to test on, `--error-bars val.jsonl` beside `--output test.jsonl` prints entries of configs/barrier_errors.yaml.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import numpy as np
 from ase import units
 
 from benchmarks.saddle_starts import SADDLE_CALLS, load
+from chem.barrier_errors import HALF_WIDTH_PER_MEAN
 from chem.errors import CalculationError
 from chem.frequencies import finite_difference_hessian, vibrations
 from chem.generator import EndPoints
@@ -152,6 +154,33 @@ def summary(rows: list[dict[str, Any]], share: float = 0.14) -> dict[str, dict[s
     return found
 
 
+def ladder_errors_kcal_mol(rows: list[dict[str, Any]], theory: str) -> np.ndarray:
+    """Signed errors of the barriers of a ladder to the coupled-cluster ones; one that is missing has none."""
+    heights = np.array([barrier_kcal_mol(row, "gfn2_saddle", theory) for row in rows])
+    errors = heights - np.array([row["reference_kcal_mol"] for row in rows])
+    known: np.ndarray = errors[~np.isnan(errors)]
+    return known
+
+
+def print_error_bars(fitted: list[dict[str, Any]], tested: list[dict[str, Any]]) -> None:
+    """Entries of configs/barrier_errors.yaml, and what their bars cover, for tight binding and for the functional."""
+    names = {"gfn2": ("GFN2-xTB", ""), "dft": (tested[0]["level"].split("/density_fitting")[0], "GFN2-xTB")}
+    for theory, (level, geometry) in names.items():
+        own, other = (ladder_errors_kcal_mol(rows, theory) for rows in (fitted, tested))
+        mean = np.abs(own).mean()
+        bar = HALF_WIDTH_PER_MEAN * mean
+        print(f"- level: {level}")
+        if geometry:
+            print(f"  geometry: {geometry}")
+        print(f"  mean_absolute_error_kcal_mol: {mean:.2f}")
+        print(f"  bias_kcal_mol: {own.mean():.2f}")
+        print(f"  reactions: {len(own)}\n  split: val")
+        print(f"  test_mean_absolute_error_kcal_mol: {np.abs(other).mean():.2f}")
+        print(f"  test_coverage: {(np.abs(other) < bar).mean():.3f}\n  test_reactions: {len(other)}")
+        ratio = bar / np.abs(other).mean()
+        print(f"# half-width {bar:.1f} kcal/mol, {ratio:.2f} times the mean error of the tested reactions")
+
+
 def prepared(arguments: argparse.Namespace, done: set[int]) -> list[dict[str, Any]]:
     """Reactions that are still to be computed, each with its recommended candidate."""
     reactions = load(arguments.data, arguments.split, arguments.n, arguments.seed)
@@ -180,10 +209,14 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--ladder-only", action="store_true", help="only what a campaign's own ladder has")
     parser.add_argument("--output", type=Path, required=True, help="JSON lines, one a reaction")
+    parser.add_argument("--error-bars", type=Path, help="JSON lines to fit error bars to, of another split")
     arguments = parser.parse_args()
     rows = []
     if arguments.output.exists():
         rows = [json.loads(line) for line in arguments.output.read_text().splitlines()]
+    if arguments.error_bars is not None:
+        print_error_bars([json.loads(line) for line in arguments.error_bars.read_text().splitlines()], rows)
+        return
     waiting = prepared(arguments, {row["rxn"] for row in rows})
     job = partial(run_one, level_name=arguments.level, ladder_only=arguments.ladder_only)
     with (

@@ -37,7 +37,8 @@ class SearchSettings:
         budget_gradient_calls: Gradient calls of the whole search.
         attempt_gradient_calls: Gradient calls of one attempt: saddle search, frequencies and path.
         saddle_gradient_calls: Gradient calls of the saddle search within one attempt.
-        neb_gradient_calls: Gradient calls of the band, on top of those of its attempt.
+        neb_gradient_calls: Gradient calls of the band, on top of those of its attempt; like the relaxation below, of
+            GFN2-xTB where the level is no tight binding.
         fmax_ev_per_angstrom: Largest force on an atom of a converged saddle point.
         polish_steps: Steps of the relaxation around the reacting distances that gives each candidate a second chance; 0
             leaves it out.
@@ -250,13 +251,15 @@ def _attempt(
 def _guess(
     begin: Start, ends: EndPoints, level: LevelOfTheory, settings: SearchSettings, counter: GradientCounter
 ) -> Geometry:
+    # A guess need not be of the level that it is for, and GFN2-xTB costs next to nothing beside all but tight binding.
+    cheap = level.program not in TIGHT_BINDING_PROGRAMS
+    own, spent = (resolve_level(CHEAP_LEVEL), GradientCounter()) if cheap else (level, counter)
     if begin.guess is None:
-        band = counter.child(settings.neb_gradient_calls)
-        return highest_image(ends, level, band, n_images=settings.n_images)
+        return highest_image(ends, own, spent.child(settings.neb_gradient_calls), n_images=settings.n_images)
     if not begin.polished:
         return begin.guess
     broken, formed = changing_bonds(ends)
-    return relax_around(begin.guess, (*broken, *formed), level, counter, settings.polish_steps)
+    return relax_around(begin.guess, (*broken, *formed), own, spent, settings.polish_steps)
 
 
 def _find(

@@ -81,6 +81,7 @@ def summary_record(content: ReportContent, settings: ExploreSettings, campaign: 
                 "reactants": [labels.get(key, key) for key in reaction.reactants],
                 "products": [labels.get(key, key) for key in reaction.products],
                 "barrier_forward_kcal_mol": reaction.barrier_forward_kcal_mol,
+                "error_bar_95_kcal_mol": reaction.error_bar_95_kcal_mol,
                 "verdict": reaction.verdict.value if reaction.verdict is not None else None,
             }
             for reaction in content.lowest[:10]

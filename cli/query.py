@@ -77,14 +77,16 @@ def reactions_command(
         for each in found:
             print_json(reaction_record(each))
         return
+    from report.wording import barrier  # noqa: PLC0415
+
     print_table(
         f"{len(found)} reactions",
         ("reaction", "forward\nkcal/mol", "reverse\nkcal/mol", "verdict", "outcome", "gradient\ncalls", "key"),
         [
             (
                 f"{' + '.join(each.reactants)} -> {' + '.join(each.products)}",
-                _number(each.barrier_forward_kcal_mol),
-                _number(each.barrier_reverse_kcal_mol),
+                barrier(each.barrier_forward_kcal_mol, each.error_bar_95_kcal_mol),
+                barrier(each.barrier_reverse_kcal_mol, None),
                 _verdict(each),
                 each.outcome if each.failure is None else f"{each.outcome}: {each.failure.kind}",
                 each.gradient_calls,
@@ -149,6 +151,7 @@ def reaction_record(record: ReactionRecord) -> dict[str, Any]:
         "barrier_forward_kcal_mol": record.barrier_forward_kcal_mol,
         "barrier_reverse_kcal_mol": record.barrier_reverse_kcal_mol,
         "barrier_error_kcal_mol": record.barrier_error_kcal_mol,
+        "error_bar_95_kcal_mol": record.error_bar_95_kcal_mol,
         "height_above_reactant_minima_kcal_mol": record.height_above_reactant_minima_kcal_mol,
         "height_above_product_minima_kcal_mol": record.height_above_product_minima_kcal_mol,
         "level": record.level,

@@ -83,11 +83,13 @@ def ts_command(
 
 def search_record(result: SearchResult) -> dict[str, Any]:
     """The result of a search as plain JSON values, units in the names."""
+    from chem.barrier_errors import error_bar_of_geometry_kcal_mol  # noqa: PLC0415
     from chem.units import kcal_mol  # noqa: PLC0415
 
     best = result.best
     state = best.transition_state
     barrier = state.barrier if state is not None else None
+    bar = None if state is None or barrier is None else error_bar_of_geometry_kcal_mol(result.level.key, state.geometry)
     return {
         "outcome": result.outcome.value,
         "verdict": state.verdict.status.value if state is not None else None,
@@ -95,6 +97,7 @@ def search_record(result: SearchResult) -> dict[str, Any]:
         "evidence": {check.name.value: dict(check.evidence) for check in state.verdict.checks} if state else {},
         "barrier_forward_kcal_mol": kcal_mol(barrier.forward_ev) if barrier is not None else None,
         "barrier_reverse_kcal_mol": kcal_mol(barrier.reverse_ev) if barrier is not None else None,
+        "error_bar_95_kcal_mol": bar,
         "imaginary_frequencies_cm1": list(state.imaginary_frequencies_cm1) if state is not None else [],
         "gradient_calls": result.gradient_calls,
         "seconds": result.seconds,
@@ -130,7 +133,8 @@ def _print(record: dict[str, Any], result: SearchResult) -> None:
     for name in ("forward", "reverse"):
         value = record[f"barrier_{name}_kcal_mol"]
         if value is not None:
-            rows.append((f"barrier {name}, kcal/mol", f"{value:.1f} ({record['verdict']})"))
+            bar = "" if record["error_bar_95_kcal_mol"] is None else f" ± {record['error_bar_95_kcal_mol']:.0f}"
+            rows.append((f"barrier {name}, kcal/mol", f"{value:.1f}{bar} ({record['verdict']})"))
     modes = record["imaginary_frequencies_cm1"]
     if modes:
         rows.append(("imaginary modes, cm-1", " ".join(f"{mode:.0f}" for mode in modes)))

@@ -256,13 +256,15 @@ def verified_record(
 
 
 def _print(rung: Rung, records: list[dict[str, Any]]) -> None:
+    from report.wording import barrier  # noqa: PLC0415
+
     print_table(
         f"{len(records)} reactions at {rung.queue.level_key}",
         ("reaction", "forward\nkcal/mol", "with ZPE\nkcal/mol", "verdict", "outcome", "before\nkcal/mol", "key"),
         [
             (
                 f"{' + '.join(each['reactants'])} -> {' + '.join(each['products'])}",
-                _number(each["barrier_forward_kcal_mol"]),
+                barrier(each["barrier_forward_kcal_mol"], each["error_bar_95_kcal_mol"]),
                 _number(each["e0_forward_kcal_mol"]),
                 each["verdict"],
                 each["outcome"] if each["failure"] is None else f"{each['outcome']}: {each['failure']['kind']}",

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
+from chem.barrier_errors import error_bar_kcal_mol
 from chem.outcomes import CheckName, Failure, Outcome, Stage, Status
 from chem.units import KCAL_MOL_PER_EV, kcal_mol
 from db.campaigns import campaign_id
@@ -70,7 +71,9 @@ class ReactionRecord:
         degeneracy: Equivalent atom maps merged into this reaction.
         barrier_forward_kcal_mol: Lowest barrier of the best verdict; None where none is known.
         barrier_reverse_kcal_mol: Of the same transition state.
-        barrier_error_kcal_mol: Its estimated absolute error.
+        barrier_error_kcal_mol: Its estimated absolute error against the level's own, of an estimated barrier.
+        error_bar_95_kcal_mol: Half-width of its 95 % error bar against coupled cluster; None where nothing was measured
+            for the level or the kind of molecules.
         height_above_reactant_minima_kcal_mol: The transition state above the reactants apart, each in its lowest known
             conformer at the level; negative where it lies below them; None where one was never seen alone.
         height_above_product_minima_kcal_mol: The same of the products.
@@ -95,6 +98,7 @@ class ReactionRecord:
     barrier_forward_kcal_mol: float | None
     barrier_reverse_kcal_mol: float | None
     barrier_error_kcal_mol: float | None
+    error_bar_95_kcal_mol: float | None
     height_above_reactant_minima_kcal_mol: float | None = None
     height_above_product_minima_kcal_mol: float | None = None
     level: str | None
@@ -271,15 +275,20 @@ def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRe
     failure = None
     if row.failure_kind is not None:
         failure = Failure(stage=Stage(row.failure_stage), kind=row.failure_kind, message=row.failure_message)
+    reactants = tuple(row.reactant_smiles.split(SIDE_SEPARATOR))
+    own_error = _kcal_mol_or_none(row.error_ev)
     return ReactionRecord(
         key=row.key,
-        reactants=tuple(row.reactant_smiles.split(SIDE_SEPARATOR)),
+        reactants=reactants,
         products=tuple(row.product_smiles.split(SIDE_SEPARATOR)),
         mapped_smiles=row.mapped_smiles,
         degeneracy=row.degeneracy,
         barrier_forward_kcal_mol=_kcal_mol_or_none(row.forward_ev),
         barrier_reverse_kcal_mol=_kcal_mol_or_none(row.reverse_ev),
-        barrier_error_kcal_mol=_kcal_mol_or_none(row.error_ev),
+        barrier_error_kcal_mol=own_error,
+        error_bar_95_kcal_mol=(
+            None if row.forward_ev is None else error_bar_kcal_mol(row.level_key, reactants, own_error)
+        ),
         height_above_reactant_minima_kcal_mol=_kcal_mol_or_none(row.above_reactants_ev),
         height_above_product_minima_kcal_mol=_kcal_mol_or_none(row.above_products_ev),
         level=row.level_key,

@@ -111,6 +111,8 @@ class ReactionEntry:
         degeneracy: Symmetry-equivalent atom maps in the forward direction; None when unknown.
         barrier_forward_kcal_mol: Height above the reactant end of the IRC, kcal/mol; None when unknown.
         barrier_reverse_kcal_mol: Height above the product end, kcal/mol; None when unknown.
+        error_bar_95_kcal_mol: Half-width of the barrier's 95 % error bar against coupled cluster; None where nothing
+            was measured for its level or molecules.
         level: Level of theory of the barrier; empty where there is none.
         e0_forward_kcal_mol: Barrier with zero-point energies; None where the frequencies of an end are not known.
         e0_reverse_kcal_mol: Of the other direction.
@@ -135,6 +137,7 @@ class ReactionEntry:
     degeneracy: int | None = 1
     barrier_forward_kcal_mol: float | None = None
     barrier_reverse_kcal_mol: float | None = None
+    error_bar_95_kcal_mol: float | None = None
     verdict: Status | None = None
     outcome: Outcome | None = None
     level: str = ""

@@ -172,6 +172,7 @@ def _reaction_entry(
         degeneracy=record.degeneracy,
         barrier_forward_kcal_mol=record.barrier_forward_kcal_mol,
         barrier_reverse_kcal_mol=record.barrier_reverse_kcal_mol,
+        error_bar_95_kcal_mol=record.error_bar_95_kcal_mol,
         level=record.level or "",
         e0_forward_kcal_mol=None if zero is None else kcal_mol(zero.forward_ev),
         e0_reverse_kcal_mol=None if zero is None else kcal_mol(zero.reverse_ev),

@@ -62,7 +62,8 @@ def _counts(content: ReportContent) -> Text:
 def _barriers(content: ReportContent, lowest: int) -> Table:
     """The lowest forward barriers, each beside its verdict."""
     known = content.lowest
-    title = f"Lowest barriers, kcal/mol ({min(lowest, len(known))} of {len(known)})"
+    bars = ", ± 95 % error bar" if any(each.error_bar_95_kcal_mol is not None for each in known[:lowest]) else ""
+    title = f"Lowest barriers, kcal/mol{bars} ({min(lowest, len(known))} of {len(known)})"
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Reaction", overflow="fold")
     for name in ("Forward", "Reverse"):
@@ -73,7 +74,7 @@ def _barriers(content: ReportContent, lowest: int) -> Table:
     for reaction in known[:lowest]:
         table.add_row(
             Text(_equation(reaction, smiles)),
-            wording.energy(reaction.barrier_forward_kcal_mol),
+            wording.barrier(reaction.barrier_forward_kcal_mol, reaction.error_bar_95_kcal_mol),
             wording.energy(reaction.barrier_reverse_kcal_mol),
             verdict_text(reaction.state),
             wording.count(reaction.gradient_calls),

@@ -85,6 +85,11 @@ def energy(value: float | None) -> str:
     return "0.0" if text == "-0.0" else text.replace("-", "−")  # noqa: RUF001
 
 
+def barrier(value: float | None, error_bar: float | None) -> str:
+    """A barrier with its 95 % error bar, kcal/mol, where there is one."""
+    return energy(value) + ("" if value is None or error_bar is None else f" ± {error_bar:.0f}")
+
+
 def count(value: int) -> str:
     """A count with narrow spaces between the thousands."""
     return f"{value:,}".replace(",", "\u202f")

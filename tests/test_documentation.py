@@ -209,6 +209,7 @@ def unknown_reaction():
         barrier_forward_kcal_mol=None,
         barrier_reverse_kcal_mol=None,
         barrier_error_kcal_mol=None,
+        error_bar_95_kcal_mol=None,
         level=None,
         verdict=None,
         transition_state_id=None,

@@ -17,7 +17,7 @@ from chem.levels import resolve_level
 from chem.outcomes import SEARCH_CHECKS, CheckName, Outcome, Stage, Status
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter, attach
-from chem.search import SearchSettings, search_transition_state, starts
+from chem.search import SearchSettings, Start, _guess, search_transition_state, starts
 from chem.search_polish import relax_around
 from chem.smiles import parse_smiles
 from chem.types import Geometry, TSCandidate
@@ -179,3 +179,14 @@ def test_further_conformers_are_searched_when_asked_for_and_the_lowest_counts():
     assert max(energies) - min(energies) > 0.01
     assert result.best.transition_state.energy_ev == min(energies)
     assert not any(attempt.start.startswith("conformer") for attempt in search(ends, use_neb=False).attempts)
+
+
+def test_guesses_of_an_expensive_level_are_polished_with_tight_binding_at_no_cost():
+    [candidate] = ClassicalGenerator(1).generate([ENDS])[0]
+    start = Start(name="classical:0:polished", guess=candidate.geometry, polished=True)
+    polished = []
+    for level in (LEVEL, resolve_level("hf/sto-3g")):
+        counter = GradientCounter()
+        polished.append(_guess(start, ENDS, level, SearchSettings(), counter).positions)
+        assert bool(counter.calls) == (level == LEVEL)
+    assert polished[0] == pytest.approx(polished[1], abs=1e-6)
