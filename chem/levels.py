@@ -34,6 +34,7 @@ PROGRAMS = {
 WAVEFUNCTION_PROGRAMS = ("gpu4pyscf", "pyscf")  # the same code, on the card and on the processor
 SCF_TOLERANCE_HARTREE = 1e-9
 GRID = 3
+FORCES_GRID = 2  # the coarsest with gradients within 0.001 eV/Angstrom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,18 @@ def resolve_level(
         hint = f"did you mean {near[0]}?" if near else f"give method/basis, or one of {', '.join(known)}"
         raise ConfigurationError(f"unknown level of theory {name!r}; {hint}")
     return _resolved(key, entry, program or entry.program)
+
+
+def check_forces(level: LevelOfTheory) -> None:
+    """Raise `ConfigurationError` where the forces of a level are too rough to search or relax with.
+
+    On a grid below 2 PySCF's gradients are off by more than 0.01 eV/Angstrom, so that no search would converge.
+    """
+    if int(dict(level.options).get("grid", FORCES_GRID)) < FORCES_GRID:
+        raise ConfigurationError(
+            f"level {level.name} has an integration grid for energies alone; searches and relaxations want grid"
+            f" {FORCES_GRID} or finer, or take it for energies at points of another level"
+        )
 
 
 def programs_of(entry: LevelEntry) -> tuple[str, ...]:

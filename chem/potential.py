@@ -18,7 +18,7 @@ from scipy.spatial.distance import pdist
 
 from chem.clashes import CLASH_ANGSTROM, FARTHEST_ANGSTROM
 from chem.errors import BudgetExhaustedError, CalculationError, ConfigurationError, ElementError
-from chem.levels import WAVEFUNCTION_PROGRAMS
+from chem.levels import WAVEFUNCTION_PROGRAMS, check_forces
 from chem.types import Geometry, LevelOfTheory
 
 HEAVIEST_OF_TIGHT_BINDING = 86  # GFN1- and GFN2-xTB are parametrised for H to Rn (10.1021/acs.jctc.8b01176)
@@ -203,8 +203,9 @@ def attach(geometry: Geometry, level: LevelOfTheory, counter: GradientCounter) -
 
     Raises:
         ElementError: An element is outside what the method supports.
-        ConfigurationError: The level names a program that this module does not drive.
+        ConfigurationError: The level names a program that this module does not drive, or its forces are too rough.
     """
+    check_forces(level)
     check_elements(geometry, level)
     atoms = Atoms(numbers=geometry.numbers, positions=geometry.positions)
     atoms.calc = CountingCalculator(open_backend(geometry, level), counter)

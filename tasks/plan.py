@@ -8,7 +8,7 @@ from typing import Any
 from chem.enumeration import check_elements
 from chem.errors import SmilesError
 from chem.identity import split_species
-from chem.levels import read_levels, resolve_level
+from chem.levels import check_forces, read_levels, resolve_level
 from chem.search import SearchSettings
 from chem.smiles import parse_smiles
 from chem.types import Species
@@ -43,7 +43,9 @@ def check_settings(settings: ExploreSettings) -> None:
         check_elements(species.graph)
     for name in (settings.level, settings.ladder.refine, settings.ladder.energies):
         if name is not None:  # a level that cannot run here is refused before anything is stored
-            resolve_level(name, entries=read_levels(settings.levels))
+            level = resolve_level(name, entries=read_levels(settings.levels))
+            if name != settings.ladder.energies:
+                check_forces(level)
     check_generator(settings)
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from chem.errors import ConfigurationError
-from chem.levels import read_levels, resolve_level
+from chem.levels import check_forces, read_levels, resolve_level
 from chem.outcomes import Outcome, Status
 from chem.search import SearchSettings
 from chem.types import LevelOfTheory
@@ -89,12 +89,14 @@ def make_rung(
         highest_barrier_kcal_mol: Only up to this forward barrier at the level below.
 
     Raises:
-        ConfigurationError: The level is the one to start from.
+        ConfigurationError: The level is the one to start from, or too rough to search at.
     """
     if level.key == from_level_key:
         raise ConfigurationError(
             f"level {level.name} is the one that the transition states are known at; give a higher one"
         )
+    if verification is not None:
+        check_forces(level)
     kind = CalculationKind.ENERGY if verification is None else CalculationKind.VERIFY
     settings = {} if verification is None else {"verification": asdict(verification)}
     queue = WorkQueue(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from chem.errors import ConfigurationError
-from chem.levels import SHIPPED_LEVELS, LevelEntry, read_levels, resolve_level
+from chem.levels import SHIPPED_LEVELS, LevelEntry, check_forces, read_levels, resolve_level
+from chem.potential import GradientCounter, attach, single_point
+from chem.types import Geometry
 
 
 def test_an_unknown_level_is_refused_with_the_nearest_name():
@@ -125,3 +128,27 @@ def test_a_missing_program_is_named_with_what_to_install(monkeypatch):
 def test_a_calculator_that_is_not_there_is_refused(calculator, wrong):
     with pytest.raises(ConfigurationError, match=wrong):
         resolve_level("own", entries={"own": LevelEntry(method="own", calculator=calculator)})
+
+
+def test_a_grid_for_energies_alone_is_refused_where_forces_are_wanted():
+    water = Geometry(numbers=[8, 1, 1], positions=[[0, 0, 0.1], [0, 0.8, -0.5], [0, -0.8, -0.5]])
+    coarse, sound = (
+        resolve_level("own", entries={"own": LevelEntry(method="pbe", basis="sto-3g", grid=grid)}) for grid in (1, 2)
+    )
+    assert single_point(water, coarse, GradientCounter()) == pytest.approx(
+        single_point(water, sound, GradientCounter()), abs=2e-3
+    )
+    with pytest.raises(ConfigurationError, match="grid for energies alone; searches and relaxations want grid 2"):
+        attach(water, coarse, GradientCounter())
+    forces = attach(water, sound, GradientCounter()).get_forces()
+    assert np.abs(forces.sum(axis=0)).max() < 2e-3  # the molecule as a whole is pulled nowhere
+
+
+def test_every_shipped_level_names_what_it_is_for():
+    for name in read_levels():
+        level = resolve_level(name)
+        if name in {"b3lyp-tzvp", "wb97x-631gs", "wb97x-tzvp"}:
+            with pytest.raises(ConfigurationError, match=name):
+                check_forces(level)
+        else:
+            check_forces(level)

@@ -94,7 +94,7 @@ def geometry_of(name, **electrons):
 @pytest.mark.parametrize(
     ("name", "electrons", "entry"),
     [
-        ("H2O", {}, {"method": "b3lyp-d3bj", "basis": "sto-3g", "grid": 1, "density_fitting": True}),
+        ("H2O", {}, {"method": "b3lyp-d3bj", "basis": "sto-3g", "grid": 2, "density_fitting": True}),
         ("CN", {"multiplicity": 2}, {"method": "hf", "basis": "3-21g"}),
     ],
     ids=["closed shell", "radical that leaves its first field"],

@@ -47,7 +47,7 @@ def test_hydrogen_at_its_bond_length_is_stable():
         HF,
         resolve_level(
             "own",
-            entries={"own": LevelEntry(method="pbe0", basis="def2-svp", density_fitting=True, solvent="water", grid=1)},
+            entries={"own": LevelEntry(method="pbe0", basis="def2-svp", density_fitting=True, solvent="water", grid=2)},
         ),
     ],
     ids=["hartree-fock", "functional"],

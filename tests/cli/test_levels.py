@@ -26,7 +26,7 @@ def test_levels_says_what_can_run_here(capsys):
     assert run(["levels", "--json"]) == 0
     records = {record["name"]: record for record in printed(capsys)}
     assert records["gfn2"]["available"]
-    assert records["b3lyp-svp"]["key"] == "b3lyp-d3bj/def2-svp/density_fitting=yes,grid=1"
+    assert records["b3lyp-svp"]["key"] == "b3lyp-d3bj/def2-svp/density_fitting=yes,grid=2"
 
 
 def test_levels_says_what_is_missing_and_how_to_get_it(capsys, monkeypatch):
