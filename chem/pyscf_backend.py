@@ -71,21 +71,6 @@ class PyscfBackend:
         """Iterations at the last point, all ways together."""
         return sum(attempt.cycles for attempt in self.attempts)
 
-    @property
-    def orbital_gap_ev(self) -> float | None:
-        """Between the highest occupied and the lowest empty orbital at the last point, eV; None without an empty one.
-
-        Of an unrestricted field the smaller of both spins.
-        """
-        energies = np.atleast_2d(array(self._field.mo_energy))
-        occupied = np.atleast_2d(array(self._field.mo_occ)) > 0
-        gaps = [
-            float(each[~full].min() - each[full].max())
-            for each, full in zip(energies, occupied, strict=True)
-            if full.any() and not full.all()
-        ]
-        return min(gaps) * EV_PER_HARTREE if gaps else None
-
     def evaluate(self, positions: FloatArray) -> tuple[float, FloatArray]:
         """Energy in eV and gradient in eV/Angstrom, shape (n_atoms, 3), at positions in Angstrom.
 

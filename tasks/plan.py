@@ -41,10 +41,11 @@ def check_settings(settings: ExploreSettings) -> None:
     """
     for species in seed_species(settings):
         check_elements(species.graph)
-    for name in (settings.level, settings.ladder.refine, settings.ladder.energies):
+    entries, ladder = read_levels(settings.levels), settings.ladder
+    for name, searches in ((settings.level, True), (ladder.refine, True), (ladder.energies, False)):
         if name is not None:  # a level that cannot run here is refused before anything is stored
-            level = resolve_level(name, entries=read_levels(settings.levels))
-            if name != settings.ladder.energies:
+            level = resolve_level(name, entries=entries)
+            if searches:
                 check_forces(level)
     check_generator(settings)
 

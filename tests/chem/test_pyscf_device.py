@@ -128,7 +128,6 @@ def test_the_second_order_solver_runs_on_the_processor(card, monkeypatch):
     backend = PyscfBackend(geometry_of("H2O"), there)
     second_order = dict(backend._ways())["second order"]
     assert second_order() < -75.0
-    assert backend.orbital_gap_ev > 10.0
 
 
 def test_without_a_card_the_processor_is_taken_and_the_card_refused(monkeypatch):

@@ -9,6 +9,7 @@ import yaml
 
 from chem.errors import ConfigurationError
 from chem.triage import QuantileRule, RiskRule
+from tasks.plan import check_settings
 from tasks.settings import ExploreSettings, load_settings
 
 SHIPPED = Path(__file__).parents[2] / "configs" / "explore.yaml"
@@ -99,3 +100,12 @@ def test_the_triage_section_makes_the_rule_that_it_names(tmp_path, name, rule):
     path = tmp_path / "mine.yaml"
     path.write_text(f"triage: {{rule: {name}, share: 0.2, target_kcal_mol: 1}}")
     assert load_settings(path).triage.make_rule() == rule
+
+
+@pytest.mark.parametrize(
+    "given", [{"level": "b3lyp-tzvp"}, {"ladder": {"refine": "wb97x-tzvp", "energies": "wb97x-tzvp"}}]
+)
+def test_a_level_for_energies_alone_neither_explores_nor_refines(given):
+    with pytest.raises(ConfigurationError, match="grid for energies alone"):
+        check_settings(load_settings(**given))
+    check_settings(load_settings(ladder={"refine": "b3lyp-svp", "energies": "b3lyp-tzvp"}))
