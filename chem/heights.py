@@ -45,7 +45,7 @@ def electronic_heights(state: TransitionState) -> Heights | None:
 
 def zero_point_heights(state: TransitionState) -> Heights | None:
     """With zero-point energies; None where the frequencies of a point are not known."""
-    points = _points(state, REFERENCE_TEMPERATURE_K, STANDARD_STATES["1 atm"])
+    points = thermochemistry_of_path(state, REFERENCE_TEMPERATURE_K, STANDARD_STATES["1 atm"])
     if points is None:
         return None
     return _heights(*(point.electronic_energy_ev + point.zero_point_energy_ev for point in points))
@@ -58,7 +58,7 @@ def gibbs_heights(
 
     Rotational symmetry numbers are left out: a rate counts equivalent paths by `Reaction.degeneracy`.
     """
-    points = _points(state, temperature_k, standard_state)
+    points = thermochemistry_of_path(state, temperature_k, standard_state)
     return None if points is None else _heights(*(point.gibbs_energy_without_symmetry_ev for point in points))
 
 
@@ -66,10 +66,14 @@ def _heights(saddle: float, reactant: float, product: float) -> Heights:
     return Heights(forward_ev=saddle - reactant, reverse_ev=saddle - product, reaction_ev=product - reactant)
 
 
-def _points(
+def thermochemistry_of_path(
     state: TransitionState, temperature_k: float, standard_state: StandardState
 ) -> tuple[Thermochemistry, Thermochemistry, Thermochemistry] | None:
-    """Thermochemistry of the saddle point, the reactant end and the product end."""
+    """Thermochemistry of the saddle point, the reactant end and the product end, without rotational symmetry numbers.
+
+    Returns:
+        None where the frequencies or the energy of a point are not known, or are not those of a saddle and two minima.
+    """
     modes = (state.frequencies_cm1, state.reactant_end_frequencies_cm1, state.product_end_frequencies_cm1)
     if state.reactant_end is None or state.product_end is None or not all(modes):
         return None

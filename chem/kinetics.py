@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import quad
 
 from chem.errors import InputError
-from chem.thermochemistry import REFERENCE_TEMPERATURE_K, StandardState, Thermochemistry
+from chem.heights import thermochemistry_of_path, zero_point_heights
+from chem.outcomes import Status, TransitionState
+from chem.thermochemistry import REFERENCE_TEMPERATURE_K, STANDARD_STATES, StandardState, Thermochemistry
 from chem.units import KCAL_MOL_PER_EV
 
 BOLTZMANN_EV_PER_K = float(units.kB)
@@ -84,6 +86,31 @@ def eyring(
         tunnelling=tunnelling,
         factor=None if barrier_error_ev is None else error_factor(barrier_error_ev, temperature),
     )
+
+
+def path_rate(
+    state: TransitionState, temperature_k: float, *, degeneracy: float = 1.0, barrier_error_ev: float | None = None
+) -> RateConstant | None:
+    """Rate constant from the reactant end of a proved path over its saddle point, with Eckart tunnelling.
+
+    Args:
+        state: With the frequencies of all three points. Several molecules of one end are one complex here.
+        temperature_k: Temperature.
+        degeneracy: Equivalent paths, `Reaction.degeneracy`.
+        barrier_error_ev: Absolute error of the barrier, for the error of the rate.
+
+    Returns:
+        None where a check of the transition state did not pass, or the frequencies of a point are not known: such a
+        barrier is no ground for a rate.
+    """
+    points = thermochemistry_of_path(state, temperature_k, STANDARD_STATES["1 atm"])
+    zero_point = zero_point_heights(state)
+    if state.verdict.status is not Status.PASSED or points is None or zero_point is None:
+        return None
+    saddle, reactant, _ = points
+    imaginary = state.imaginary_frequencies_cm1[0]
+    tunnelling = eckart(zero_point.forward_ev, zero_point.reverse_ev, imaginary, temperature_k)
+    return eyring([reactant], saddle, degeneracy=degeneracy, tunnelling=tunnelling, barrier_error_ev=barrier_error_ev)
 
 
 def error_factor(barrier_error_ev: float, temperature_k: float) -> float:

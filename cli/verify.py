@@ -43,6 +43,9 @@ def verify_command(
     max_barrier: Annotated[
         float | None, typer.Option("--max-barrier", metavar="KCAL", help="Only up to this known barrier, kcal/mol.")
     ] = None,
+    temperature: Annotated[
+        float, typer.Option(metavar="K", min=1.0, max=10000.0, help="Temperature of the rate constants, K.")
+    ] = 298.15,
     frequencies: Annotated[
         bool, typer.Option(help="Prove the ends by their vibrations too, which gives zero-point and free energies.")
     ] = True,
@@ -105,7 +108,7 @@ def verify_command(
     rungs = _search_rungs(rung, budget) if undecided else [rung]
     for each in rungs:
         _climb(each)
-    records = [record for each in rungs for record in _records(each)]
+    records = [record for each in rungs for record in _records(each, temperature)]
     if json_lines:
         for record in records:
             print_json(record)
@@ -207,7 +210,7 @@ def _progress(rung: Rung) -> Iterator[None]:
         engine.dispose()
 
 
-def _records(rung: Rung) -> list[dict[str, Any]]:
+def _records(rung: Rung, temperature_k: float) -> list[dict[str, Any]]:
     """What is known of the reactions at the new level, each beside its barrier at the level below."""
     from db.engine import open_database, reading  # noqa: PLC0415
     from db.queries import ReactionFilter, reactions  # noqa: PLC0415
@@ -228,21 +231,27 @@ def _records(rung: Rung) -> list[dict[str, Any]]:
             states = transition_states_of(session, keys, level_key=rung.queue.level_key)
     finally:
         engine.dispose()
-    return [verified_record(each, above[each.key], states.get(each.key), rung) for each in below]
+    return [verified_record(each, above[each.key], states.get(each.key), rung, temperature_k) for each in below]
 
 
 def verified_record(
-    below: ReactionRecord, above: ReactionRecord, state: TransitionState | None, rung: Rung
+    below: ReactionRecord, above: ReactionRecord, state: TransitionState | None, rung: Rung, temperature_k: float
 ) -> dict[str, Any]:
-    """One reaction as plain JSON values, units in the names; `heights` are above the ends of the path."""
+    """One reaction as plain JSON values, units in the names; heights and rates are from the ends of the path."""
     from chem.heights import gibbs_heights, zero_point_heights  # noqa: PLC0415
+    from chem.kinetics import path_rate  # noqa: PLC0415
     from chem.thermochemistry import REFERENCE_TEMPERATURE_K  # noqa: PLC0415
-    from chem.units import kcal_mol  # noqa: PLC0415
+    from chem.units import KCAL_MOL_PER_EV, kcal_mol  # noqa: PLC0415
     from cli.query import reaction_record  # noqa: PLC0415
 
     record = reaction_record(above)
     zero = None if state is None else zero_point_heights(state)
     gibbs = None if state is None else gibbs_heights(state, REFERENCE_TEMPERATURE_K)
+    rate = None
+    if state is not None and len(above.reactants) == 1:  # of a complex of two molecules it would say little
+        bar = above.error_bar_95_kcal_mol
+        error_ev = None if bar is None else bar / KCAL_MOL_PER_EV
+        rate = path_rate(state, temperature_k, degeneracy=above.degeneracy or 1, barrier_error_ev=error_ev)
     return {
         **record,
         "from_level": rung.from_level_key,
@@ -252,6 +261,10 @@ def verified_record(
         "e0_reverse_kcal_mol": None if zero is None else kcal_mol(zero.reverse_ev),
         "gibbs_298_forward_kcal_mol": None if gibbs is None else kcal_mol(gibbs.forward_ev),
         "gibbs_298_reverse_kcal_mol": None if gibbs is None else kcal_mol(gibbs.reverse_ev),
+        "rate_forward_per_s": None if rate is None else rate.value,
+        "rate_temperature_k": temperature_k,
+        "rate_tunnelling": None if rate is None else rate.tunnelling,
+        "rate_factor_95": None if rate is None else rate.factor,
     }
 
 

@@ -229,7 +229,7 @@ def test_the_json_fields_of_verify_are_those_in_the_readme():
         workers=WorkerLimits(),
     )
     reaction = unknown_reaction()
-    added = set(verified_record(reaction, reaction, None, rung)) - set(reaction_record(reaction))
+    added = set(verified_record(reaction, reaction, None, rung, 298.15)) - set(reaction_record(reaction))
     assert set(json_fields("verify")) == {"key", *added}
 
 

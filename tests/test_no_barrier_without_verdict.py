@@ -108,7 +108,7 @@ def test_a_verification_tells_them_of_both_levels(explored):
     with reading(engine) as session:
         (record,) = reactions(session)
     engine.dispose()
-    assert assert_told(verified_record(record, record, None, rung)) >= 3
+    assert assert_told(verified_record(record, record, None, rung, 298.15)) >= 3
 
 
 def test_every_view_and_table_with_heights_has_columns_for_them(explored):

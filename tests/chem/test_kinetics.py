@@ -10,8 +10,15 @@ from ase import units
 from scipy.integrate import quad
 
 from chem.errors import InputError
-from chem.kinetics import eckart, equilibrium_constant, error_factor, eyring, fit_arrhenius, wigner
+from chem.generator import EndPoints
+from chem.guess import ClassicalGenerator
+from chem.heights import gibbs_heights
+from chem.kinetics import eckart, equilibrium_constant, error_factor, eyring, fit_arrhenius, path_rate, wigner
+from chem.levels import resolve_level
+from chem.outcomes import Status, Verdict
+from chem.search import SearchSettings, search_transition_state
 from chem.thermochemistry import STANDARD_STATES, Thermochemistry
+from chem.types import Geometry
 
 KCAL = units.kcal / units.mol
 
@@ -136,3 +143,37 @@ def test_a_fit_needs_three_temperatures_and_positive_rates():
 
 def test_a_rate_is_finite_however_deep_the_well():
     assert np.isfinite(eyring([free(50.0)], replace(free(0.0))).value)
+
+
+@pytest.fixture(scope="module")
+def proved():
+    """HCN to HNC at GFN2-xTB, with the frequencies of both ends."""
+    level = resolve_level("gfn2")
+    ends = EndPoints(
+        reactant=Geometry(numbers=[1, 6, 7], positions=[[0, 0, -1.07], [0, 0, 0], [0, 0, 1.16]]),
+        product=Geometry(numbers=[1, 6, 7], positions=[[0, 0, 2.17], [0, 0, 0], [0, 0, 1.17]]),
+    )
+    settings = SearchSettings(further_checks=True)
+    result = search_transition_state(ends, ClassicalGenerator(1).generate([ends])[0], level, settings)
+    return result.best.transition_state
+
+
+def test_the_rate_of_a_path_is_that_of_its_free_energies_and_tunnelling(proved):
+    temperature = 573.0
+    rate = path_rate(proved, temperature, degeneracy=2.0, barrier_error_ev=0.3)
+    height = gibbs_heights(proved, temperature).forward_ev
+    thermal = units.kB * temperature
+    expected = 2.0 * rate.tunnelling * thermal / (units._hplanck / units._e) * np.exp(-height / thermal)
+    assert rate.value == pytest.approx(expected, rel=1e-9)
+    assert rate.unit == "s^-1"
+    assert 1.0 < rate.tunnelling < 3.0
+    assert rate.factor == pytest.approx(np.exp(0.3 / thermal))
+
+
+def test_no_rate_comes_from_a_barrier_that_failed_a_check(proved):
+    failed = replace(proved.verdict.checks[0], status=Status.FAILED)
+    checks = (failed, *proved.verdict.checks[1:])
+    assert path_rate(replace(proved, verdict=Verdict(checks=checks)), 573.0) is None
+    assert path_rate(replace(proved, verdict=Verdict()), 573.0) is None
+    assert path_rate(replace(proved, reactant_end_frequencies_cm1=()), 573.0) is None
+    assert path_rate(proved, 573.0).factor is None
