@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from chem.errors import ConfigurationError
-from chem.types import Geometry
+from chem.outcomes import Status, TransitionState
 
 SHIPPED_ERRORS = Path(__file__).resolve().parents[1] / "configs" / "barrier_errors.yaml"
 HALF_WIDTH_PER_MEAN = 1.959964 * math.sqrt(math.pi / 2.0)  # of a normal distribution around zero
@@ -63,28 +63,34 @@ class BarrierError:
         return HALF_WIDTH_PER_MEAN * math.hypot(self.mean_absolute_error_kcal_mol, own_error_kcal_mol or 0.0)
 
 
-def error_bar_kcal_mol(level_key: str, smiles: Iterable[str], own_error_kcal_mol: float | None = None) -> float | None:
+def error_bar_kcal_mol(
+    level_key: str, verdict: Status, smiles: Iterable[str], own_error_kcal_mol: float | None = None
+) -> float | None:
     """Half-width of the 95 % error bar of a barrier against coupled cluster.
 
     Args:
         level_key: Level of theory of the barrier.
+        verdict: Its verdict.
         smiles: Molecules of one side.
         own_error_kcal_mol: Expected absolute error of an estimated barrier against the level's own.
 
     Returns:
-        None where nothing was measured: for other levels, charged systems, and elements beyond H, C, N and O.
+        None where nothing was measured: for other levels, charged systems, and elements beyond H, C, N and O; for a
+        barrier that did not pass its checks, and an estimated one of which no error is expected.
     """
+    if verdict is not Status.PASSED and (verdict is not Status.ESTIMATED or own_error_kcal_mol is None):
+        return None
     found = measured_errors().get(_measured_as(level_key))
     if found is None or not is_measured_for(smiles):
         return None
     return found.half_width_kcal_mol(own_error_kcal_mol)
 
 
-def error_bar_of_geometry_kcal_mol(level_key: str, geometry: Geometry) -> float | None:
-    """The same of a reaction of which a structure is known, with all its atoms."""
-    if geometry.charge or geometry.multiplicity != 1:
+def error_bar_of_state_kcal_mol(state: TransitionState) -> float | None:
+    """The same of the barrier of a transition state; None as well where it has an open shell."""
+    if state.geometry.charge or state.geometry.multiplicity != 1:
         return None
-    return error_bar_kcal_mol(level_key, geometry.symbols)
+    return error_bar_kcal_mol(state.level.key, state.verdict.status, state.geometry.symbols)
 
 
 def is_measured_for(smiles: Iterable[str]) -> bool:

@@ -83,13 +83,13 @@ def ts_command(
 
 def search_record(result: SearchResult) -> dict[str, Any]:
     """The result of a search as plain JSON values, units in the names."""
-    from chem.barrier_errors import error_bar_of_geometry_kcal_mol  # noqa: PLC0415
+    from chem.barrier_errors import error_bar_of_state_kcal_mol  # noqa: PLC0415
     from chem.units import kcal_mol  # noqa: PLC0415
 
     best = result.best
     state = best.transition_state
     barrier = state.barrier if state is not None else None
-    bar = None if state is None or barrier is None else error_bar_of_geometry_kcal_mol(result.level.key, state.geometry)
+    bar = None if state is None or barrier is None else error_bar_of_state_kcal_mol(state)
     return {
         "outcome": result.outcome.value,
         "verdict": state.verdict.status.value if state is not None else None,

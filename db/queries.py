@@ -287,7 +287,9 @@ def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRe
         barrier_reverse_kcal_mol=_kcal_mol_or_none(row.reverse_ev),
         barrier_error_kcal_mol=own_error,
         error_bar_95_kcal_mol=(
-            None if row.forward_ev is None else error_bar_kcal_mol(row.level_key, reactants, own_error)
+            None
+            if row.forward_ev is None
+            else error_bar_kcal_mol(row.level_key, Status(row.verdict), reactants, own_error)
         ),
         height_above_reactant_minima_kcal_mol=_kcal_mol_or_none(row.above_reactants_ev),
         height_above_product_minima_kcal_mol=_kcal_mol_or_none(row.above_products_ev),

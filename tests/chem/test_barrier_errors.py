@@ -10,13 +10,14 @@ from chem import barrier_errors
 from chem.barrier_errors import (
     BarrierError,
     error_bar_kcal_mol,
-    error_bar_of_geometry_kcal_mol,
+    error_bar_of_state_kcal_mol,
     is_measured_for,
     measured_errors,
     read_barrier_errors,
 )
 from chem.errors import ConfigurationError
 from chem.levels import resolve_level
+from chem.outcomes import SEARCH_CHECKS, Check, Status, TransitionState, Verdict
 from chem.types import Geometry
 from chem.verification import composite_level
 
@@ -54,9 +55,11 @@ def test_a_level_is_known_by_what_changes_its_barriers(measured):
     fine = resolve_level("b3lyp-d3bj/def2-svp")
     assert energies.key != fine.key
     for level in (energies, fine):
-        assert error_bar_kcal_mol(composite_level(level, "GFN2-xTB").key, ["CC=O"]) == pytest.approx(9.8, abs=0.1)
+        assert error_bar_kcal_mol(composite_level(level, "GFN2-xTB").key, Status.PASSED, ["CC=O"]) == pytest.approx(
+            9.8, abs=0.1
+        )
     for key in (energies.key, composite_level(energies, "GFN2-xTB/solvent=water").key, "GFN2-xTB", "hf/3-21g"):
-        assert error_bar_kcal_mol(key, ["CC=O"]) is None
+        assert error_bar_kcal_mol(key, Status.PASSED, ["CC=O"]) is None
 
 
 @pytest.mark.parametrize(
@@ -73,16 +76,21 @@ def test_charges_and_other_elements_were_not(smiles):
     assert not is_measured_for(smiles)
 
 
-def test_of_a_geometry_charge_and_multiplicity_count(measured):
+def test_of_a_transition_state_charge_and_multiplicity_count(measured):
     atoms = molecule("CH3OH")
+    level = composite_level(resolve_level("b3lyp-svp"), "GFN2-xTB")
+    passed = Verdict(checks=tuple(Check(name=name, status=Status.PASSED, evidence={}) for name in SEARCH_CHECKS))
+    for electrons, bar in (({}, 9.8), ({"charge": 1, "multiplicity": 2}, None), ({"multiplicity": 3}, None)):
+        geometry = Geometry(numbers=atoms.numbers, positions=atoms.positions, **electrons)
+        state = TransitionState(geometry=geometry, energy_ev=0.0, level=level, verdict=passed)
+        assert error_bar_of_state_kcal_mol(state) == (None if bar is None else pytest.approx(bar, abs=0.1))
+
+
+def test_a_barrier_that_is_not_believed_has_no_error_bar(measured):
     key = composite_level(resolve_level("b3lyp-svp"), "GFN2-xTB").key
-    plain, charged, triplet = (
-        Geometry(numbers=atoms.numbers, positions=atoms.positions, **electrons)
-        for electrons in ({}, {"charge": 1, "multiplicity": 2}, {"multiplicity": 3})
-    )
-    assert error_bar_of_geometry_kcal_mol(key, plain) == pytest.approx(9.8, abs=0.1)
-    assert error_bar_of_geometry_kcal_mol(key, charged) is None
-    assert error_bar_of_geometry_kcal_mol(key, triplet) is None
+    for verdict in (Status.FAILED, Status.COULD_NOT_CHECK, Status.ESTIMATED):
+        assert error_bar_kcal_mol(key, verdict, ["CC=O"]) is None
+    assert error_bar_kcal_mol(key, Status.ESTIMATED, ["CC=O"], 3.0) > error_bar_kcal_mol(key, Status.PASSED, ["CC=O"])
 
 
 def test_the_shipped_measurements_keep_what_they_promise():
