@@ -1,8 +1,9 @@
 """What a barrier of a level of theory is worth: its error bar against coupled cluster, as it was measured.
 
 The mean absolute errors in configs/barrier_errors.yaml are of barriers with zero-point energy against CCSD(T)-F12
-(10.1038/s41597-022-01529-6). The bar is the half-width that covers 95 % of normally distributed errors of that mean:
-1.96 sqrt(pi / 2) times it. What it covers of the reactions that it was not fitted to stands in the file as well.
+(10.1038/s41597-022-01529-6), larger ones counted as 20 kcal/mol: they are those of another transition state.
+The bar is the half-width that covers 95 % of normally distributed errors of that mean: 1.96 sqrt(pi / 2) times it. What
+it covers of the reactions that it was not fitted to stands in the file as well.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from chem.outcomes import Status, TransitionState
 
 SHIPPED_ERRORS = Path(__file__).resolve().parents[1] / "configs" / "barrier_errors.yaml"
 HALF_WIDTH_PER_MEAN = 1.959964 * math.sqrt(math.pi / 2.0)  # of a normal distribution around zero
+CAP_KCAL_MOL = 20.0
 WITHOUT_EFFECT = frozenset({"density_fitting", "grid", "scf_tolerance_hartree"})  # far below the error of any level
 MEASURED_ELEMENTS = frozenset("HCNO")
 SMILES_ELEMENT = re.compile(r"Cl|Br|Si|Se|Li|Na|[A-Z]|[a-z]")
@@ -35,7 +37,7 @@ class BarrierError:
     Attributes:
         level: Method and basis of the energies, as in the key of a level.
         geometry: Key of the level of the geometries; empty where it is the same.
-        mean_absolute_error_kcal_mol: Over the reactions that it was fitted to.
+        mean_absolute_error_kcal_mol: Over the reactions that it was fitted to, each capped.
         bias_kcal_mol: Mean signed error over them; a barrier is not corrected for it.
         reactions: How many.
         split: Of the data.
