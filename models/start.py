@@ -143,8 +143,12 @@ def _placed_on(piece: Array, where: Array, atoms: NDArray[np.int64], there: NDAr
     covariance = source[common].T @ (where[atoms[common]] - target)
     outward = target - where[there].mean(axis=0)
     covariance += 1e-3 * np.outer(source.mean(axis=0), outward)
-    aside, target_aside = _farthest_from(source, source.mean(axis=0)), _farthest_from(where[there] - target, outward)
-    covariance += 1e-6 * np.outer(aside, target_aside)
+    if not common.all():  # a line that is shared whole leaves nothing open
+        aside, target_aside = (
+            _farthest_from(source, source.mean(axis=0)),
+            _farthest_from(where[there] - target, outward),
+        )
+        covariance += 1e-6 * np.outer(aside, target_aside)
     left, _, right = np.linalg.svd(covariance)
     handedness = np.sign(np.linalg.det(left @ right))
     moved: Array = source @ left @ np.diag([1.0, 1.0, handedness]) @ right + target
@@ -152,9 +156,10 @@ def _placed_on(piece: Array, where: Array, atoms: NDArray[np.int64], there: NDAr
 
 
 def _farthest_from(points: Array, axis: Array) -> Array:
-    """Component perpendicular to an axis through the origin of the point farthest from it, shape (3,)."""
+    """Component perpendicular to an axis through the origin of the first of the points farthest from it, shape (3,)."""
     length = np.linalg.norm(axis)
     unit = axis / length if length > 1e-9 else np.zeros(3)
     aside = points - np.outer(points @ unit, unit)
-    farthest: Array = aside[np.argmax((aside**2).sum(axis=1))]
+    squares = (aside**2).sum(axis=1)
+    farthest: Array = aside[np.argmax(squares > squares.max() - 1e-9)]  # of equals the first, whatever rounding says
     return farthest

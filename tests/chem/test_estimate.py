@@ -104,7 +104,7 @@ def test_an_estimate_is_the_energy_of_the_polished_candidate_above_both_ends_and
 
 def test_a_candidate_whose_atom_has_flown_off_gives_no_estimate(guess, ends):
     positions = guess.positions.copy()
-    positions[2] += [4.0, 0.0, 0.0]
+    positions[2] += [3.0, 0.0, 0.0]  # at 4 its field converges on some processors only
     with pytest.raises(CalculationError, match="cannot be believed") as caught:
         estimate_transition_state(
             guess.with_positions(positions), ends, LEVEL, GradientCounter(), polish_gradient_calls=0
