@@ -17,10 +17,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chem.errors import ConfigurationError
 from chem.outcomes import Status, TransitionState
+from chem.yaml_file import read_yaml
 
 SHIPPED_ERRORS = Path(__file__).resolve().parents[1] / "configs" / "barrier_errors.yaml"
 HALF_WIDTH_PER_MEAN = 1.959964 * math.sqrt(math.pi / 2.0)  # of a normal distribution around zero
@@ -115,12 +114,7 @@ def read_barrier_errors(path: Path) -> dict[tuple[str, str], BarrierError]:
     Raises:
         ConfigurationError: The file is missing or no YAML, or an entry lacks a key or has an unknown one.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the errors of barriers {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid YAML: {error}") from error
+    content = read_yaml(path, "errors of barriers")
     if not isinstance(content, list):
         raise ConfigurationError(f"{path} must hold a list of levels with their errors")
     entries = [_entry(values, path) for values in content]

@@ -16,11 +16,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chem.errors import ConfigurationError
 from chem.pyscf_device import DEVICE_PROGRAM, device_is_there, device_version
 from chem.types import LevelOfTheory
+from chem.yaml_file import read_yaml
 
 SHIPPED_LEVELS = Path(__file__).resolve().parents[1] / "configs" / "levels.yaml"
 TIGHT_BINDING = {"gfn1": "GFN1-xTB", "gfn2": "GFN2-xTB"}  # what people write -> what the programs call it
@@ -81,12 +80,7 @@ def read_levels(path: Path | None = None) -> dict[str, LevelEntry]:
     for each in (SHIPPED_LEVELS, path):
         if each is None:
             continue
-        try:
-            content = yaml.safe_load(each.read_text(encoding="utf-8")) or {}
-        except OSError as error:
-            raise ConfigurationError(f"cannot read the levels of theory {each}: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{each} is not valid YAML: {error}") from error
+        content = read_yaml(each, "levels of theory") or {}
         if not isinstance(content, dict):
             raise ConfigurationError(f"{each} must hold names of levels with their entries")
         for name, values in content.items():

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -31,6 +30,7 @@ from chem.search import SearchSettings
 from chem.triage import Policy, QuantileRule, RiskRule, Rule
 from chem.types import LevelOfTheory
 from chem.verification import VerificationSettings
+from chem.yaml_file import read_yaml
 from tasks.workers import WorkerLimits
 
 PREFIX = "CAIRN_"
@@ -180,7 +180,7 @@ def load_settings(path: Path | None = None, **given: Any) -> ExploreSettings:
     """
     source = "the settings" if path is None else str(path)
     _check_environment()
-    below = _read_yaml(path) if path is not None else {}
+    below = _read_settings(path) if path is not None else {}
     defaults = {key: value for key, value in ExploreSettings().model_dump().items() if isinstance(value, dict)}
     try:
         from_environment = EnvSettingsSource(ExploreSettings)()
@@ -211,13 +211,8 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"cannot read the configuration {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid YAML: {error}") from error
+def _read_settings(path: Path) -> dict[str, Any]:
+    content = read_yaml(path, "configuration")
     if content is None:
         return {}
     if not isinstance(content, dict):
