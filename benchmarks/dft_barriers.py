@@ -13,14 +13,14 @@ Each reaction is written as it is done, and one that is there is not computed ag
 from __future__ import annotations
 
 import argparse
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.ladder_barriers import FACTOR_OF_TEN_KCAL_MOL, RATE_KELVIN, read_rows
+from benchmarks.ladder_barriers import FACTOR_OF_TEN_KCAL_MOL, RATE_KELVIN
+from benchmarks.rows import read_rows, written
 from benchmarks.saddle_starts import load
 from chem.errors import CalculationError
 from chem.estimate import above_ends
@@ -120,18 +120,10 @@ def main() -> None:
     generator = DiffusionGenerator(sampling=SamplingConfig(n_samples=arguments.samples))
     for each, candidates in zip(work, generator.generate([each["ends"] for each in work]), strict=True):
         each["candidate"] = candidates[0].geometry
-    with (
-        WorkerPool(WorkerLimits(n_workers=arguments.workers)) as pool,
-        arguments.output.open("a", encoding="utf-8") as file,
-    ):
-        for number, finished in enumerate(pool.run(partial(run_one, level_name=arguments.level), iter(work)), 1):
-            if finished.value is None:
-                print(f"a worker failed: {finished.fault}")
-                continue
-            known[finished.value["rxn"]] = finished.value
-            file.write(json.dumps(finished.value) + "\n")
-            file.flush()
-            print(f"{number} of {len(work)}, rxn {finished.value['rxn']}", flush=True)
+    with WorkerPool(WorkerLimits(n_workers=arguments.workers)) as pool:
+        for row in written(pool, partial(run_one, level_name=arguments.level), work, arguments.output):
+            known[row["rxn"]] = row
+            print(flush=True)
     print_table(list(known.values()))
 
 

@@ -12,13 +12,13 @@ the level; GFN2-xTB costs next to nothing.
 from __future__ import annotations
 
 import argparse
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.rows import read_rows, written
 from benchmarks.saddle_starts import SADDLE_CALLS, SAME_SADDLE_KCAL_MOL, load
 from chem.errors import CalculationError
 from chem.frequencies import hessian_of, vibrations
@@ -144,9 +144,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, required=True, help="JSON lines, one a reaction")
     arguments = parser.parse_args()
-    rows = []
-    if arguments.output.exists():
-        rows = [json.loads(line) for line in arguments.output.read_text().splitlines()]
+    rows = read_rows(arguments.output)
     drawn = load(arguments.data, arguments.split, 10**6, arguments.seed)
     drawn = [each for each in drawn if each["ts"].n_atoms <= arguments.most_atoms][: arguments.n]
     waiting = [each for each in drawn if each["rxn"] not in {row["rxn"] for row in rows}]
@@ -155,19 +153,10 @@ def main() -> None:
     generator = DiffusionGenerator(sampling=SamplingConfig(n_samples=arguments.samples))
     for each, guessed in zip(waiting, generator.generate([each["ends"] for each in waiting]), strict=True):
         each["candidate"] = guessed[0].geometry
-    with (
-        WorkerPool(WorkerLimits(n_workers=arguments.workers)) as pool,
-        arguments.output.open("a", encoding="utf-8") as file,
-    ):
-        for finished in pool.run(partial(run_one, level_name=arguments.level), iter(waiting)):
-            if finished.fault is not None:
-                print(f"a worker failed: {finished.fault}")
-                continue
-            rows.append(finished.value)
-            file.write(json.dumps(finished.value) + "\n")
-            file.flush()
-            told = ", ".join(f"{way} {finished.value[way]['calls']}" for way in WAYS)
-            print(f"{len(rows)} of {len(drawn)}, rxn {finished.value['rxn']}: {told}", flush=True)
+    with WorkerPool(WorkerLimits(n_workers=arguments.workers)) as pool:
+        for row in written(pool, partial(run_one, level_name=arguments.level), waiting, arguments.output):
+            rows.append(row)
+            print(", ".join(f"{way} {row[way]['calls']}" for way in WAYS), flush=True)
     print_table(rows)
 
 

@@ -16,7 +16,6 @@ one that is there is not computed again; another level is added to those that ar
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 from ase import units
 
+from benchmarks.rows import read_rows, written
 from benchmarks.saddle_starts import ends_of, load
 from chem.barrier_errors import CAP_KCAL_MOL, HALF_WIDTH_PER_MEAN
 from chem.errors import CalculationError
@@ -150,12 +150,6 @@ def prepared(arguments: argparse.Namespace, done: set[int], pool: WorkerPool) ->
     return made
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The last row of each reaction."""
-    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return list({row["rxn"]: row for row in rows}.values())
-
-
 def main() -> None:
     """Compute what is missing, or print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -176,20 +170,12 @@ def main() -> None:
         return
     rows = read_rows(arguments.output)
     key = resolve_level(arguments.level).key
-    with (
-        WorkerPool(WorkerLimits(n_workers=arguments.workers)) as pool,
-        arguments.output.open("a", encoding="utf-8") as file,
-    ):
+    with WorkerPool(WorkerLimits(n_workers=arguments.workers)) as pool:
         work = prepared(arguments, {row["rxn"] for row in rows}, pool)
         work += [{"row": row} for row in rows if "positions" in row and key not in row["energy_ev"]]
         job = partial(run_one, level_name=arguments.level, budget=arguments.budget)
-        for number, finished in enumerate(pool.run(job, iter(work)), 1):
-            if finished.value is None:
-                print(f"a worker failed: {finished.fault}")
-                continue
-            file.write(json.dumps(finished.value) + "\n")
-            file.flush()
-            print(f"{number} of {len(work)}, rxn {finished.value['rxn']}: {finished.value['outcome']}", flush=True)
+        for row in written(pool, job, work, arguments.output):
+            print(row["outcome"], flush=True)
 
 
 if __name__ == "__main__":
