@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chem.errors import InputError
-from chem.outcomes import TransitionState
+from chem.outcomes import CheckName, Status, TransitionState
 from chem.thermochemistry import (
     REFERENCE_TEMPERATURE_K,
     STANDARD_STATES,
@@ -74,6 +74,7 @@ def thermochemistry_of_path(
     Returns:
         None where the frequencies or the energy of a point are not known, or are not those of a saddle and two minima.
     """
+    passed = {check.name for check in state.verdict.checks if check.status is Status.PASSED}
     modes = (state.frequencies_cm1, state.reactant_end_frequencies_cm1, state.product_end_frequencies_cm1)
     if state.reactant_end is None or state.product_end is None or not all(modes):
         return None
@@ -91,6 +92,7 @@ def thermochemistry_of_path(
             symmetry_number=1,
             standard_state=standard_state,
             is_saddle=is_saddle,
+            order_is_proved=(CheckName.ONE_IMAGINARY_MODE if is_saddle else CheckName.ENDS_ARE_MINIMA) in passed,
         )
 
     try:

@@ -98,6 +98,7 @@ def thermochemistry(
     symmetry_number: int,
     standard_state: StandardState = STANDARD_STATES["1 atm"],
     is_saddle: bool = False,
+    order_is_proved: bool = False,
     cutoff_cm1: float = CUTOFF_CM1,
 ) -> Thermochemistry:
     """Thermochemistry of a minimum, or of a saddle point without its reaction mode.
@@ -110,6 +111,7 @@ def thermochemistry(
         symmetry_number: From `chem.symmetry`.
         standard_state: What entropy and free energy refer to.
         is_saddle: Whether the lowest mode is the reaction coordinate and left out.
+        order_is_proved: Whether a check has found further imaginary modes to be noise; they count as real ones.
         cutoff_cm1: Of the quasi-RRHO entropy; 0 leaves all modes harmonic.
 
     Raises:
@@ -124,7 +126,7 @@ def thermochemistry(
     modes = np.sort(np.asarray(frequencies_cm1, dtype=np.float64))
     wanted = int(is_saddle)
     imaginary = int((modes < -NOISE_CM1).sum())
-    if imaginary != wanted:
+    if imaginary != wanted and not order_is_proved:
         kind = "saddle point" if is_saddle else "minimum"
         raise InputError(
             f"a {kind} has {wanted} imaginary modes, this structure has {imaginary};"

@@ -177,3 +177,12 @@ def test_no_rate_comes_from_a_barrier_that_failed_a_check(proved):
     assert path_rate(replace(proved, verdict=Verdict()), 573.0) is None
     assert path_rate(replace(proved, reactant_end_frequencies_cm1=()), 573.0) is None
     assert path_rate(proved, 573.0).factor is None
+
+
+def test_a_soft_mode_that_the_checks_found_to_be_noise_does_not_take_the_rate(proved):
+    """Two molecules in contact often have one, of the integration grid."""
+    soft = replace(proved, product_end_frequencies_cm1=(-35.6, *proved.product_end_frequencies_cm1[1:]))
+    assert path_rate(soft, 573.0).value == pytest.approx(path_rate(proved, 573.0).value, rel=0.2)
+    unchecked = replace(soft, verdict=Verdict(checks=()))
+    assert gibbs_heights(unchecked, 573.0) is None
+    assert gibbs_heights(soft, 573.0) is not None
