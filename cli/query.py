@@ -77,7 +77,7 @@ def reactions_command(
         for each in found:
             print_json(reaction_record(each))
         return
-    from report.wording import barrier  # noqa: PLC0415
+    from report.wording import barrier, energy  # noqa: PLC0415
 
     print_table(
         f"{len(found)} reactions",
@@ -86,7 +86,7 @@ def reactions_command(
             (
                 f"{' + '.join(each.reactants)} -> {' + '.join(each.products)}",
                 barrier(each.barrier_forward_kcal_mol, each.error_bar_95_kcal_mol),
-                barrier(each.barrier_reverse_kcal_mol, None),
+                energy(each.barrier_reverse_kcal_mol),
                 _verdict(each),
                 each.outcome if each.failure is None else f"{each.outcome}: {each.failure.kind}",
                 each.gradient_calls,

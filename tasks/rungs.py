@@ -5,6 +5,7 @@ No Prefect here.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -127,17 +128,23 @@ def search_rungs(below: Rung, searched_with: Mapping[str, Mapping[str, Any]], bu
     Returns:
         One for each kind of ends and candidates.
     """
-    rungs: dict[str, Rung] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    keys: defaultdict[str, set[str]] = defaultdict(set)
     for key, found in sorted(searched_with.items()):
-        search = SearchSettings(
-            **{**found["search"], "budget_gradient_calls": budget_gradient_calls, "further_checks": True}
+        given = {**found["search"], "budget_gradient_calls": budget_gradient_calls, "further_checks": True}
+        own = {**found, "search": plain_search_settings(SearchSettings(**given))}
+        name = settings_hash(own)
+        settings[name] = own
+        keys[name].add(key)
+    return [
+        replace(
+            below,
+            queue=replace(below.queue, kind=CalculationKind.SEARCH, settings=settings[name]),
+            reaction_keys=frozenset(keys[name]),
+            undecided=True,
         )
-        settings = {**found, "search": plain_search_settings(search)}
-        name = settings_hash(settings)
-        keys = frozenset({key}) | (rungs[name].reaction_keys or frozenset() if name in rungs else frozenset())
-        queue = replace(below.queue, kind=CalculationKind.SEARCH, settings=settings)
-        rungs[name] = replace(below, queue=queue, reaction_keys=keys, undecided=True)
-    return list(rungs.values())
+        for name in settings
+    ]
 
 
 def ladder_rungs(settings: ExploreSettings, campaign: str) -> list[Rung]:
