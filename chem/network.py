@@ -1,19 +1,52 @@
-"""Which species a network reaches, step by step, from its seeds."""
+"""Which species a network reaches from its seeds, step by step, and over which passes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One known reaction as the network sees it: species keys of both sides, heights in kcal/mol."""
+    """One known reaction as the network sees it.
 
+    Attributes:
+        key: Key of the reaction.
+        reactants: Species keys; a species that takes part twice stands twice.
+        products: The same of the other side.
+        barrier_forward_kcal_mol: Height above the reactants.
+        barrier_reverse_kcal_mol: Height above the products.
+        error_bar_95_kcal_mol: Half-width of the error bar of both heights; None where none is known.
+    """
+
+    key: str
     reactants: tuple[str, ...]
     products: tuple[str, ...]
     barrier_forward_kcal_mol: float
     barrier_reverse_kcal_mol: float
+    error_bar_95_kcal_mol: float | None = None
+
+    @property
+    def directions(self) -> tuple[tuple[tuple[str, ...], tuple[str, ...], float, float], ...]:
+        """Both ways to go: from, to, the height that way and the height back, kcal/mol."""
+        forward, reverse = self.barrier_forward_kcal_mol, self.barrier_reverse_kcal_mol
+        return (self.reactants, self.products, forward, reverse), (self.products, self.reactants, reverse, forward)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """The easiest known way to a species.
+
+    Attributes:
+        level_kcal_mol: Energy of the state in which the species appears, above the seeds, its co-products included.
+        height_kcal_mol: Highest transition state on the way, above the seeds.
+        step_key: Last step of the way; empty for a seed.
+    """
+
+    level_kcal_mol: float
+    height_kcal_mol: float
+    step_key: str = ""
 
 
 def reachable_species(
@@ -26,19 +59,80 @@ def reachable_species(
         steps: Known reactions.
         max_barrier_kcal_mol: Highest single barrier that is crossed; None for any.
     """
-    known = list(steps)
+    ways = [
+        (before, after)
+        for step in steps
+        for before, after, height, _ in step.directions
+        if max_barrier_kcal_mol is None or height <= max_barrier_kcal_mol
+    ]
+    consumers: dict[str, list[int]] = {}
+    missing = [len(set(before)) for before, _ in ways]
+    for number, (before, _) in enumerate(ways):
+        for species in set(before):
+            consumers.setdefault(species, []).append(number)
     reached = set(seeds)
-    grown = True
-    while grown:
-        grown = False
-        for step in known:
-            for before, after, height in (
-                (step.reactants, step.products, step.barrier_forward_kcal_mol),
-                (step.products, step.reactants, step.barrier_reverse_kcal_mol),
-            ):
-                if max_barrier_kcal_mol is not None and height > max_barrier_kcal_mol:
-                    continue
-                if reached.issuperset(before) and not reached.issuperset(after):
-                    reached.update(after)
-                    grown = True
+    waiting = list(reached)
+    while waiting:
+        for number in consumers.get(waiting.pop(), ()):
+            missing[number] -= 1
+            if missing[number] == 0:
+                new = set(ways[number][1]) - reached
+                reached |= new
+                waiting.extend(new)
     return frozenset(reached)
+
+
+def lowest_passes(seeds: Iterable[str], steps: Iterable[Step]) -> dict[str, Pass]:
+    """For each species that is reached, the way whose highest transition state is lowest (a minimax path).
+
+    Energies add up along a way: what was formed on the side stays there. A step of several reactants starts from the
+    one that was hardest to reach.
+
+    Args:
+        seeds: Keys of the species at hand, at zero energy.
+        steps: Known reactions.
+    """
+    ways = [(step.key, *direction) for step in steps for direction in step.directions]
+    consumers: dict[str, list[int]] = {}
+    for number, (_, before, *_) in enumerate(ways):
+        for species in set(before):
+            consumers.setdefault(species, []).append(number)
+    settled: dict[str, Pass] = {}
+    waiting = [(0.0, 0.0, species, "") for species in sorted(set(seeds))]
+    heapq.heapify(waiting)
+    while waiting:
+        height, level, species, key = heapq.heappop(waiting)
+        if species in settled:
+            continue
+        settled[species] = Pass(level_kcal_mol=level, height_kcal_mol=height, step_key=key)
+        for number in consumers.get(species, ()):
+            key, before, after, forward, reverse = ways[number]
+            if any(each not in settled for each in before):
+                continue
+            start = max(settled[each].level_kcal_mol for each in before)
+            over = max(start + forward, *(settled[each].height_kcal_mol for each in before))
+            for product in after:
+                if product not in settled:
+                    heapq.heappush(waiting, (over, start + forward - reverse, product, key))
+    return settled
+
+
+def way_to(species: str, passes: dict[str, Pass], steps: Iterable[Step]) -> tuple[str, ...]:
+    """Keys of the steps of the easiest way to a species, the first one first; empty for a seed.
+
+    Raises:
+        KeyError: The species is not reached.
+    """
+    by_key = {step.key: step for step in steps}
+    return tuple(dict.fromkeys(_way_to(species, passes, by_key)))
+
+
+def _way_to(species: str, passes: dict[str, Pass], by_key: dict[str, Step]) -> Iterator[str]:
+    key = passes[species].step_key
+    if not key:
+        return
+    step = by_key[key]
+    before = step.reactants if species in step.products else step.products
+    for each in before:
+        yield from _way_to(each, passes, by_key)
+    yield key

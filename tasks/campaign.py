@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from chem.audit import AuditOutcome
 from chem.enumeration import enumerate_reactions
 from chem.expansion import pair_reactions
+from chem.growth import Strategy, is_small_enough, nearest, worth_expanding
 from chem.identity import mapped_smiles
-from chem.network import Step, reachable_species
+from chem.network import Step
 from chem.outcomes import Action, Status
 from chem.types import Species
 from chem.units import kcal_mol
@@ -78,7 +79,7 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
                 session, campaign, rules_hash=rules_hash(settings), before_round=round_number
             )
             seeds = seed_species(settings)
-            frontier = [species for species in unexpanded if _is_ordinary(species) or not all(map(_is_ordinary, seeds))]
+            frontier = _chosen(unexpanded, settings, only_ordinary=all(map(_is_ordinary, seeds)))
             known = campaign_species(session, campaign)
         if not frontier:
             return 0
@@ -113,6 +114,17 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
         engine.dispose()
 
 
+def _chosen(unexpanded: list[Species], settings: ExploreSettings, *, only_ordinary: bool) -> list[Species]:
+    """Which of the species that may be expanded are expanded in this round."""
+    growth = settings.growth
+    allowed = [
+        each for each in unexpanded if is_small_enough(each, growth) and (_is_ordinary(each) or not only_ordinary)
+    ]
+    if growth.strategy is Strategy.GOAL and growth.target is not None:
+        return nearest(allowed, growth.target, growth.most_species)
+    return allowed
+
+
 def _is_ordinary(species: Species) -> bool:
     """Closed-shell and neutral: what is explored further, unless a seed is not."""
     return species.charge == 0 and species.multiplicity == 1
@@ -142,6 +154,7 @@ def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -
             sides = load_reactions(session, list(heights))
         steps = [
             Step(
+                key=key,
                 reactants=tuple(each.key for each in sides[key].reactants),
                 products=tuple(each.key for each in sides[key].products),
                 barrier_forward_kcal_mol=forward,
@@ -151,7 +164,7 @@ def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -
             if forward is not None and reverse is not None
         ]
         seeds = [species.key for species in seed_species(settings)]
-        reached = reachable_species(seeds, steps, settings.max_barrier_kcal_mol)
+        reached = worth_expanding(seeds, steps, settings.growth, max_barrier_kcal_mol=settings.max_barrier_kcal_mol)
         with writing(engine) as session:
             return add_species_members(session, campaign, sorted(reached), round_number=round_number)
     finally:

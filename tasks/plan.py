@@ -7,6 +7,7 @@ from typing import Any
 
 from chem.enumeration import check_elements
 from chem.errors import SmilesError
+from chem.growth import GrowthSettings
 from chem.identity import split_species
 from chem.levels import check_forces, read_levels, resolve_level
 from chem.search import SearchSettings
@@ -41,6 +42,10 @@ def check_settings(settings: ExploreSettings) -> None:
     """
     for species in seed_species(settings):
         check_elements(species.graph)
+    if settings.growth.target is not None:
+        parts = split_species(parse_smiles(settings.growth.target))
+        if len(parts) != 1:
+            raise SmilesError(f"the target {settings.growth.target!r} holds {len(parts)} molecules; give one")
     entries, ladder = read_levels(settings.levels), settings.ladder
     for name, searches in ((settings.level, True), (ladder.refine, True), (ladder.energies, False)):
         if name is not None:  # a level that cannot run here is refused before anything is stored
@@ -56,6 +61,8 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
     left_out |= {"ladder", "verification"}  # what is done with the network once it is there
     values = settings.model_dump(mode="json", exclude=left_out)
     del values["sampling"]["device"]
+    if settings.growth == GrowthSettings():  # campaigns from before there was a choice keep their names
+        del values["growth"]
     return {
         **values,
         **generator_settings(settings),

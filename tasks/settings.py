@@ -24,6 +24,7 @@ from pydantic_settings import (
 from chem.endpoints import EndPointSettings
 from chem.enumeration import EnumerationRules
 from chem.errors import ConfigurationError
+from chem.growth import GrowthSettings
 from chem.levels import read_levels, resolve_level
 from chem.polish import GRADIENT_CALLS
 from chem.search import SearchSettings
@@ -142,6 +143,7 @@ class ExploreSettings(BaseSettings):
     search: SearchSettings = SearchSettings(budget_gradient_calls=1500)
     sampling: SamplingSettings = SamplingSettings()
     triage: TriageSettings = TriageSettings()
+    growth: GrowthSettings = GrowthSettings()
     ladder: LadderSettings = LadderSettings()
     verification: VerificationSettings = VerificationSettings()
     workers: WorkerLimits = WorkerLimits()
