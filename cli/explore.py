@@ -72,10 +72,16 @@ def explore_command(
     if config is not None and not config.is_file():
         raise ConfigurationError(f"there is no configuration file {config}")
     settings = load_settings(config, **{key: value for key, value in given.items() if value is not None})
-    _run(settings, json_lines=json_lines)
+    run_exploration(settings, json_lines=json_lines)
 
 
-def _run(settings: ExploreSettings, *, json_lines: bool) -> None:
+def run_exploration(settings: ExploreSettings, *, json_lines: bool) -> None:
+    """Run a campaign with a live display, write its report and print its summary.
+
+    Args:
+        settings: Of the campaign.
+        json_lines: The summary as one JSON object instead of for people.
+    """
     from cli.flow_run import get_ready  # noqa: PLC0415
     from cli.progress import live_progress  # noqa: PLC0415
     from db.engine import open_database  # noqa: PLC0415

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cli.campaign import campaign_app
 from cli.db import db_app
 from cli.enumerate import enumerate_command
 from cli.evaluate import evaluate_app
@@ -42,6 +43,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(query_app, name="query")
 app.command("levels")(levels_command)
+app.add_typer(campaign_app, name="campaign")
 app.add_typer(db_app, name="db")
 
 

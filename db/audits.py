@@ -13,13 +13,13 @@ from chem.audit import AuditOutcome
 from chem.outcomes import Failure, Outcome, Status
 from chem.units import KCAL_MOL_PER_EV, kcal_mol
 from db.base import utc_now
+from db.campaign_tables import AuditRow
 from db.campaigns import campaign_id
 from db.convert import settings_hash, to_failure
 from db.statements import batches, insert_new, select_in
 from db.store import stored_ids
 from db.tables import (
     AttemptRow,
-    AuditRow,
     BarrierRow,
     CalculationKind,
     CalculationRow,

@@ -15,18 +15,11 @@ from chem.errors import ConfigurationError
 from chem.outcomes import Action, Decision
 from chem.types import Species
 from db.base import utc_now
+from db.campaign_tables import CampaignRow, ReactionMembershipRow, SpeciesMembershipRow
 from db.convert import plain_json, settings_hash, to_species
 from db.statements import ids_by, insert_new, upsert
 from db.store import stored_ids
-from db.tables import (
-    CalculationRow,
-    CampaignRow,
-    ReactionMembershipRow,
-    ReactionRow,
-    SpeciesMembershipRow,
-    SpeciesRow,
-    TransitionStateRow,
-)
+from db.tables import CalculationRow, ReactionRow, SpeciesRow, TransitionStateRow
 
 
 def add_campaign(session: Session, *, name: str, settings: Mapping[str, Any], seed: int, rules_hash: str) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from chem.barrierless import BarrierlessStep
 from chem.outcomes import Failure, Outcome
 from db.convert import failure_values
+from db.lifecycle import charge
 from db.tables import CalculationRow, CalculationState
 from db.work import ClaimedCalculation, LeaseLostError, database_now
 
@@ -120,6 +121,9 @@ def _close(session: Session, claimed: ClaimedCalculation, values: dict[str, Any]
         .execution_options(synchronize_session=False)
     )
     if cast("CursorResult[Any]", session.execute(statement)).rowcount == 1:
+        if claimed.payer is not None:
+            calls, cpu_seconds = values.get("gradient_calls", 0), values.get("cpu_seconds") or 0.0
+            charge(session, claimed.payer, gradient_calls=calls, cpu_seconds=cpu_seconds)
         return True
     columns = (CalculationRow.state, CalculationRow.attempt, CalculationRow.worker, CalculationRow.finished_by)
     row = session.execute(select(*columns).where(CalculationRow.id == claimed.id)).one()

@@ -13,16 +13,15 @@ from sqlalchemy.orm import Session
 from chem.barrier_errors import error_bar_kcal_mol
 from chem.outcomes import CheckName, Failure, Outcome, Stage, Status
 from chem.units import KCAL_MOL_PER_EV, kcal_mol
+from db.campaign_tables import ReactionMembershipRow, SpeciesMembershipRow
 from db.campaigns import campaign_id
 from db.convert import SIDE_SEPARATOR
 from db.statements import select_in
 from db.tables import (
     CalculationRow,
-    ReactionMembershipRow,
     ReactionRow,
     ReactionSpeciesRow,
     Side,
-    SpeciesMembershipRow,
     SpeciesRow,
     TransitionStateCheckRow,
     TransitionStateRow,

@@ -197,6 +197,7 @@ class CalculationRow(FailureColumns, Base):
     # of a preparation that ended `barrierless`: the side whose molecules fall into each other, and their height apart
     barrierless_side: Mapped[str | None]
     barrierless_height_ev: Mapped[float | None]
+    campaign_id: Mapped[int | None]  # the campaign that claimed it and pays; NULL where none did
 
 
 class AbandonedAttemptRow(Base):
@@ -306,45 +307,6 @@ class AttemptRow(FailureColumns, Base):
     transition_state_id: Mapped[int | None] = mapped_column(ForeignKey("transition_state.id"), index=True)
 
 
-class CampaignRow(Base):
-    """A campaign with everything that decides what it does."""
-
-    __tablename__ = "campaign"
-    id: Mapped[Identifier]
-    name: Mapped[str] = mapped_column(unique=True)
-    settings: Mapped[dict[str, Any]]
-    seed: Mapped[int] = mapped_column(BigInteger)
-    rules_hash: Mapped[str]
-    created_at: Mapped[Moment]
-
-
-class SpeciesMembershipRow(Base):
-    """A species that a campaign reached, in which round, and with which rules it was expanded (NULL: not yet)."""
-
-    __tablename__ = "species_membership"
-    __table_args__ = (UniqueConstraint("campaign_id", "species_id"),)
-    id: Mapped[Identifier]
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
-    species_id: Mapped[int] = mapped_column(ForeignKey("species.id"), index=True)
-    round: Mapped[int]
-    expanded_rules_hash: Mapped[str | None]
-    expanded_at: Mapped[datetime | None]
-
-
-class ReactionMembershipRow(Base):
-    """A reaction that a campaign reached, in which round, and what its triage decided (NULL: not yet)."""
-
-    __tablename__ = "reaction_membership"
-    __table_args__ = (UniqueConstraint("campaign_id", "reaction_id"),)
-    id: Mapped[Identifier]
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
-    reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"), index=True)
-    round: Mapped[int]
-    action: Mapped[str | None]
-    reasons: Mapped[list[Any] | None]
-    score_kcal_mol: Mapped[float | None]  # expected barrier error, where it was held against a threshold
-
-
 class ModelVersionRow(Base):
     """Trained weights, with what was measured on held-out reactions; one version of a name is active."""
 
@@ -354,27 +316,4 @@ class ModelVersionRow(Base):
     name: Mapped[str] = mapped_column(index=True)
     metrics: Mapped[dict[str, Any]]
     active: Mapped[bool]
-    created_at: Mapped[Moment]
-
-
-class AuditRow(Base):
-    """An accepted reaction that is verified all the same, with its barrier before and after.
-
-    `outcome` is a `chem.audit.AuditOutcome`, NULL until the search ends.
-    """
-
-    __tablename__ = "audit"
-    __table_args__ = (
-        UniqueConstraint("campaign_id", "reaction_id"),
-        CheckConstraint("outcome IN ('verified', 'wrong_saddle', 'not_verified')", name="outcome"),
-    )
-    id: Mapped[Identifier]
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
-    reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"), index=True)
-    round: Mapped[int]
-    confidence: Mapped[float | None]
-    estimated_forward_ev: Mapped[float | None]
-    verified_forward_ev: Mapped[float | None]
-    outcome: Mapped[str | None]
-    verified_at: Mapped[datetime | None]
     created_at: Mapped[Moment]

@@ -10,17 +10,10 @@ from sqlalchemy import Select, case, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from chem.outcomes import Failure, Stage
+from db.campaign_tables import ReactionMembershipRow, SpeciesMembershipRow
 from db.campaigns import campaign_id
 from db.convert import settings_hash
-from db.tables import (
-    AbandonedAttemptRow,
-    CalculationKind,
-    CalculationRow,
-    CalculationState,
-    CandidateRow,
-    ReactionMembershipRow,
-    SpeciesMembershipRow,
-)
+from db.tables import AbandonedAttemptRow, CalculationKind, CalculationRow, CalculationState, CandidateRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 from chem.errors import DatabaseError, InputError
 from chem.outcomes import Status
 from chem.types import Geometry
+from db.campaign_tables import ReactionMembershipRow
 from db.campaigns import campaign_id
 from db.convert import sha256
 from db.load import load_geometries
-from db.tables import CalculationRow, LevelRow, ReactionMembershipRow, ReactionRow, TransitionStateRow
+from db.tables import CalculationRow, LevelRow, ReactionRow, TransitionStateRow
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}  # of the reactions, by the hash of their keys
 ENDING = ".npz"

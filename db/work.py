@@ -18,18 +18,14 @@ from sqlalchemy.orm import Session
 from chem.errors import CairnError
 from chem.outcomes import Failure, Outcome, Stage
 from db.base import utc_now
+from db.campaign_tables import ReactionMembershipRow
 from db.campaigns import campaign_id
 from db.convert import failure_values, plain_json, settings_hash
 from db.engine import reading, writing
+from db.lifecycle import why_halted
 from db.statements import batches, insert_new, select_in
 from db.store import stored_ids
-from db.tables import (
-    AbandonedAttemptRow,
-    CalculationKind,
-    CalculationRow,
-    CalculationState,
-    ReactionMembershipRow,
-)
+from db.tables import AbandonedAttemptRow, CalculationKind, CalculationRow, CalculationState
 
 MAX_ATTEMPTS = 3
 
@@ -51,6 +47,7 @@ class ClaimedCalculation:
         worker: Who holds it.
         attempt: Number of this lease, from 1.
         lease_expires_at: When others may take it, unless a heartbeat comes before.
+        payer: Row id of the campaign that claimed it; None where none did.
     """
 
     id: int
@@ -61,6 +58,7 @@ class ClaimedCalculation:
     worker: str
     attempt: int
     lease_expires_at: datetime
+    payer: int | None = None
 
 
 def enqueue(
@@ -127,7 +125,7 @@ def claim(
         worker: Its unique name, such as host, process id and start time.
         limit: How many at most.
         lease_seconds: How long without a heartbeat until others may take them.
-        campaign: Only for reactions of this campaign.
+        campaign: Only for reactions of this campaign, which pays; none where it is halted (`db.lifecycle`).
         level_key: Only at this level of theory.
         settings: Only those queued with these settings.
 
@@ -150,7 +148,11 @@ def claim(
             waiting = waiting.where(CalculationRow.level_key == level_key)
         if settings is not None:
             waiting = waiting.where(CalculationRow.settings_hash == settings_hash(settings))
+        payer: int | None = None
         if campaign is not None:
+            if why_halted(session, campaign) is not None:
+                return []
+            payer = campaign_id(session, campaign)
             waiting = waiting.where(_is_member(session, campaign))
         chosen = session.scalars(waiting.order_by(CalculationRow.id).limit(limit).with_for_update(skip_locked=True))
         taken = (
@@ -162,6 +164,7 @@ def claim(
                 attempt=CalculationRow.attempt + 1,
                 started_at=now,
                 lease_expires_at=now + timedelta(seconds=lease_seconds),
+                campaign_id=payer,
             )
             .returning(CalculationRow)
             .execution_options(synchronize_session=False)
@@ -358,4 +361,5 @@ def _claimed(row: CalculationRow) -> ClaimedCalculation:
         worker=row.worker,
         attempt=row.attempt,
         lease_expires_at=row.lease_expires_at,
+        payer=row.campaign_id,
     )

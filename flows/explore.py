@@ -6,7 +6,7 @@ from prefect import flow
 
 from db.tables import CalculationKind
 from flows.verify import climb, drain
-from tasks.campaign import expand_frontier, reach_species, start_campaign
+from tasks.campaign import expand_frontier, reach_species, start_campaign, why_campaign_halted
 from tasks.rungs import ladder_rungs
 from tasks.settings import ExploreSettings
 from tasks.triage import close_audits, generate_candidates, settle_estimates
@@ -18,7 +18,7 @@ def explore(settings: ExploreSettings) -> str:
     """Grow the network of the seeds: enumerate, prepare end points, guess transition states, verify, reach on.
 
     Everything is in the database as soon as it is computed: a flow that is killed and started again goes on where it
-    was.
+    was. It ends early where the campaign is paused or stopped, or its budget is spent.
 
     Args:
         settings: What to explore and how.
@@ -28,20 +28,30 @@ def explore(settings: ExploreSettings) -> str:
     """
     campaign = start_campaign(settings)
     for round_number in range(1, settings.depth + 1):
-        explore_round(settings, campaign, round_number)
+        halted = why_campaign_halted(settings.database, campaign) is not None
+        if halted or not explore_round(settings, campaign, round_number):
+            break
     return campaign
 
 
 @flow(name="round", flow_run_name="round {round_number}", log_prints=False)
-def explore_round(settings: ExploreSettings, campaign: str, round_number: int) -> None:
-    """One round: every species reached in an earlier round and not yet expanded, with all its reactions."""
+def explore_round(settings: ExploreSettings, campaign: str, round_number: int) -> bool:
+    """One round: every species reached in an earlier round and not yet expanded, with all its reactions.
+
+    Returns:
+        Whether it was done to its end.
+    """
     expand_frontier(settings, campaign, round_number)
-    drain(exploration_queue(settings, campaign, CalculationKind.PREPARE))
+    if not drain(exploration_queue(settings, campaign, CalculationKind.PREPARE)):
+        return False
     generate_candidates(settings, campaign, round_number)
-    drain(exploration_queue(settings, campaign, CalculationKind.ESTIMATE))
+    if not drain(exploration_queue(settings, campaign, CalculationKind.ESTIMATE)):
+        return False
     settle_estimates(settings, campaign, round_number)
-    drain(exploration_queue(settings, campaign, CalculationKind.SEARCH))
+    if not drain(exploration_queue(settings, campaign, CalculationKind.SEARCH)):
+        return False
     close_audits(settings, campaign)
     reach_species(settings, campaign, round_number)
     for rung in ladder_rungs(settings, campaign):
         climb(rung)
+    return True

@@ -7,6 +7,7 @@ import time
 from prefect import flow
 
 from tasks.calculations import open_work, run_calculations
+from tasks.campaign import why_campaign_halted
 from tasks.ladder import queue_rung
 from tasks.rungs import Rung
 from tasks.work_queue import WorkQueue
@@ -27,8 +28,16 @@ def climb(rung: Rung) -> int:
     return new
 
 
-def drain(queue: WorkQueue) -> None:
-    """Work in batches until nothing of a queue is open, what others run included."""
+def drain(queue: WorkQueue) -> bool:
+    """Work in batches until nothing of a queue is open, what others run included, or its campaign is halted.
+
+    Returns:
+        Whether the queue is empty.
+    """
     while open_work(queue):
-        if run_calculations(queue) == 0:
-            time.sleep(WAIT_FOR_OTHERS_S)
+        if run_calculations(queue):
+            continue
+        if queue.campaign is not None and why_campaign_halted(queue.database, queue.campaign) is not None:
+            return False
+        time.sleep(WAIT_FOR_OTHERS_S)
+    return True

@@ -18,11 +18,12 @@ from chem.types import LevelOfTheory, Reaction, Species
 from chem.units import kcal_mol
 from db import queries, totals
 from db.audits import load_audits
+from db.campaign_tables import CampaignRow, SpeciesMembershipRow
 from db.campaigns import campaign_id, load_decisions
 from db.convert import to_failure
 from db.load import load_reactions
 from db.statements import select_in
-from db.tables import AttemptRow, CalculationRow, CampaignRow, ReactionRow, SpeciesMembershipRow, SpeciesRow
+from db.tables import AttemptRow, CalculationRow, ReactionRow, SpeciesRow
 from db.transition_states import TransitionStateRecord, transition_states
 from report.content import (
     AttemptEntry,
@@ -92,11 +93,11 @@ def campaign_report(
         species=_species_entries(queries.species(session, campaign=campaign), stored.values()),
         reactions=away_from_seeds(reactions, [key for key, _ in seeds]),
         costs=_costs(costs),
-        triage=_triage(session, campaign),
+        triage=triage_entry(session, campaign),
     )
 
 
-def _triage(session: Session, campaign: str) -> TriageEntry:
+def triage_entry(session: Session, campaign: str) -> TriageEntry:
     """What the campaign's triage did, and what its audit found."""
     actions = [decision.action for decision in load_decisions(session, campaign).values()]
     audits = list(load_audits(session, campaign).values())

@@ -13,11 +13,10 @@ from chem.growth import Strategy, is_small_enough, nearest, worth_expanding
 from chem.identity import mapped_smiles
 from chem.network import Step
 from chem.outcomes import Action, Status
-from chem.types import Species
+from chem.types import Reaction, Species
 from chem.units import kcal_mol
 from db.audits import finished_estimates, load_audits
 from db.campaigns import (
-    add_campaign,
     add_reaction_members,
     add_species_members,
     adopt_found_reactions,
@@ -28,15 +27,15 @@ from db.campaigns import (
     unexpanded_species,
 )
 from db.engine import open_database, reading, writing
+from db.lifecycle import reactions_left, why_halted
 from db.load import load_reactions
 from db.queries import ReactionFilter, reactions
-from db.store import add_levels, add_reactions, add_species
+from db.store import add_reactions
 from db.tables import CalculationKind
 from db.work import enqueue, requeue_failed
+from tasks.campaign_start import store_campaign
 from tasks.plan import (
     calculation_settings,
-    campaign_name,
-    campaign_settings,
     preparation_settings,
     rules_hash,
     search_settings,
@@ -48,25 +47,23 @@ from tasks.settings import ExploreSettings
 @task(name="start campaign", cache_policy=NO_CACHE)
 def start_campaign(settings: ExploreSettings) -> str:
     """Store the seeds and the campaign, or find the one that these settings stand for; returns its name."""
-    species = seed_species(settings)
-    name = campaign_name(settings)
     engine = open_database(settings.database)
     try:
         with writing(engine) as session:
             requeue_failed(session)  # what infrastructure ended may go well this time
-            add_species(session, species)
-            add_levels(session, [settings.theory])
-            add_campaign(
-                session,
-                name=name,
-                settings=campaign_settings(settings),
-                seed=settings.seed,
-                rules_hash=rules_hash(settings),
-            )
-            add_species_members(session, name, [each.key for each in species], round_number=0)
+            return store_campaign(session, settings)
     finally:
         engine.dispose()
-    return name
+
+
+def why_campaign_halted(database: str, campaign: str) -> str | None:
+    """Why no further work of a campaign may begin, in words; None where it may."""
+    engine = open_database(database, create=False)
+    try:
+        with reading(engine) as session:
+            return why_halted(session, campaign)
+    finally:
+        engine.dispose()
 
 
 @task(name="enumerate", cache_policy=NO_CACHE)
@@ -81,13 +78,11 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
             seeds = seed_species(settings)
             frontier = _chosen(unexpanded, settings, only_ordinary=all(map(_is_ordinary, seeds)))
             known = campaign_species(session, campaign)
+            members = set(reaction_members(session, campaign))
+            left = reactions_left(session, campaign)
+        frontier, found = _expanded(frontier, settings, members, left)
         if not frontier:
             return 0
-        found = {
-            reaction.key: reaction
-            for species in frontier
-            for reaction in enumerate_reactions(species.graph, settings.enumeration)
-        }
         for reaction in pair_reactions(
             frontier,
             known,
@@ -123,6 +118,23 @@ def _chosen(unexpanded: list[Species], settings: ExploreSettings, *, only_ordina
     if growth.strategy is Strategy.GOAL and growth.target is not None:
         return nearest(allowed, growth.target, growth.most_species)
     return allowed
+
+
+def _expanded(
+    frontier: list[Species], settings: ExploreSettings, members: set[str], left: int | None
+) -> tuple[list[Species], dict[str, Reaction]]:
+    """Unimolecular reactions of the species of a frontier, by key, until no more new ones may be taken up.
+
+    Returns:
+        The species that were expanded, each wholly, and their reactions.
+    """
+    found: dict[str, Reaction] = {}
+    for number, species in enumerate(frontier):
+        if left is not None and len(found.keys() - members) >= left:
+            return frontier[:number], found
+        for reaction in enumerate_reactions(species.graph, settings.enumeration):
+            found.setdefault(reaction.key, reaction)
+    return frontier, found
 
 
 def _is_ordinary(species: Species) -> bool:

@@ -88,6 +88,15 @@ def make_generator(settings: ExploreSettings) -> Generator:
     return _load(checkpoint.path, confidence.path, settings.sampling, number_of_candidates(settings), settings.seed)
 
 
+def runs_on_gpu(settings: ExploreSettings) -> bool:
+    """Whether the generator that the settings name would run on a GPU of this machine."""
+    if settings.generator == "classical":
+        return False
+    from models.generator_sampling import device_of  # noqa: PLC0415
+
+    return bool(device_of(settings.sampling.device).type == "cuda")
+
+
 def error_judge(settings: ExploreSettings) -> ErrorJudge | None:
     """What expects the errors of the generator that the settings name; None where nothing does.
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from chem.enumeration import check_elements
 from chem.errors import SmilesError
@@ -14,9 +17,10 @@ from chem.search import SearchSettings
 from chem.smiles import parse_smiles
 from chem.types import Species
 from db.convert import settings_hash
+from db.lifecycle import campaigns, specification
 from db.tables import CalculationKind
 from tasks.generators import check_generator, generator_settings
-from tasks.settings import ExploreSettings
+from tasks.settings import ExploreSettings, load_settings
 
 
 def seed_species(settings: ExploreSettings) -> list[Species]:
@@ -57,7 +61,18 @@ def check_settings(settings: ExploreSettings) -> None:
 
 def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
     """What decides which network a campaign finds, as JSON values; how far and how fast it goes is left out."""
-    left_out = {"seeds", "depth", "database", "report", "workers", "level", "checkpoint", "confidence"}
+    left_out = {
+        "seeds",
+        "name",
+        "depth",
+        "budget",
+        "database",
+        "report",
+        "workers",
+        "level",
+        "checkpoint",
+        "confidence",
+    }
     left_out |= {"ladder", "verification"}  # what is done with the network once it is there
     values = settings.model_dump(mode="json", exclude=left_out)
     del values["sampling"]["device"]
@@ -73,7 +88,34 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
 
 def campaign_name(settings: ExploreSettings) -> str:
     """Name of the campaign that these settings stand for: the same settings go on with the same campaign."""
-    return f"explore-{settings_hash(campaign_settings(settings))[:12]}"
+    return settings.name or f"explore-{settings_hash(campaign_settings(settings))[:12]}"
+
+
+def specified(settings: ExploreSettings) -> dict[str, Any]:
+    """Everything that was asked for of a campaign, as JSON values, without what belongs to the machine that runs it."""
+    values = settings.model_dump(mode="json", exclude={"name", "database", "report", "budget"})
+    del values["workers"]["n_workers"], values["sampling"]["device"]
+    for name in ("levels", "checkpoint", "confidence"):
+        if values[name] is not None:
+            values[name] = str(Path(values[name]).resolve())
+    return values
+
+
+def stored_settings(session: Session, name: str, **given: Any) -> ExploreSettings:
+    """Settings of a campaign of the database, with the budget that it has now.
+
+    Args:
+        session: To read with.
+        name: Of the campaign.
+        given: Values of top-level keys that win over everything.
+
+    Raises:
+        ConfigurationError: There is no such campaign, it has no specification, or this program does not know one of
+            its settings.
+    """
+    (campaign,) = campaigns(session, name=name)
+    stored = {**specification(session, name), "name": name, "budget": asdict(campaign.budget)}
+    return load_settings(stored=stored, **given)
 
 
 def rules_hash(settings: ExploreSettings) -> str:

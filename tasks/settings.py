@@ -21,6 +21,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from chem.budget import Budget
 from chem.endpoints import EndPointSettings
 from chem.enumeration import EnumerationRules
 from chem.errors import ConfigurationError
@@ -121,6 +122,7 @@ class ExploreSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
 
     seeds: tuple[str, ...] = Field(default=("O=CCCOO",), min_length=1)
+    name: str | None = Field(default=None, min_length=1, max_length=100)
     depth: int = Field(default=1, ge=1)
     database: str = "sqlite:///runs/cairn.db"
     report: Path | None = None
@@ -144,6 +146,7 @@ class ExploreSettings(BaseSettings):
     sampling: SamplingSettings = SamplingSettings()
     triage: TriageSettings = TriageSettings()
     growth: GrowthSettings = GrowthSettings()
+    budget: Budget = Budget()
     ladder: LadderSettings = LadderSettings()
     verification: VerificationSettings = VerificationSettings()
     workers: WorkerLimits = WorkerLimits()
@@ -170,11 +173,12 @@ class ExploreSettings(BaseSettings):
         return (init_settings,)
 
 
-def load_settings(path: Path | None = None, **given: Any) -> ExploreSettings:
-    """Settings from a file, the environment and given values, the later over the earlier.
+def load_settings(path: Path | None = None, *, stored: dict[str, Any] | None = None, **given: Any) -> ExploreSettings:
+    """Settings from a file or a database, the environment and given values, the later over the earlier.
 
     Args:
         path: YAML file; None for none.
+        stored: Settings that a database holds, in place of a file.
         given: Values of top-level keys that win over everything.
 
     Raises:
@@ -182,7 +186,7 @@ def load_settings(path: Path | None = None, **given: Any) -> ExploreSettings:
     """
     source = "the settings" if path is None else str(path)
     _check_environment()
-    below = _read_settings(path) if path is not None else {}
+    below = _read_settings(path) if path is not None else stored or {}
     defaults = {key: value for key, value in ExploreSettings().model_dump().items() if isinstance(value, dict)}
     try:
         from_environment = EnvSettingsSource(ExploreSettings)()

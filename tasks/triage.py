@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,14 +27,15 @@ from db.audits import (
     load_audits,
     record_expected_errors,
 )
-from db.campaigns import load_decisions, reaction_members, record_decisions
+from db.campaigns import campaign_id, load_decisions, reaction_members, record_decisions
 from db.engine import open_database, reading, writing
+from db.lifecycle import charge
 from db.load import load_candidates, load_end_points
 from db.store import add_candidates, add_model_version
 from db.tables import CalculationKind
 from db.transition_states import transition_states
 from db.work import enqueue
-from tasks.generators import error_judge, make_generator, weights_of
+from tasks.generators import error_judge, make_generator, runs_on_gpu, weights_of
 from tasks.plan import calculation_settings, candidate_settings, preparation_settings
 from tasks.settings import ExploreSettings
 
@@ -60,12 +62,21 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
         if not keys:
             return 0
         generator = make_generator(settings)
+        clock, processor = time.perf_counter(), time.process_time()
         made = _generate(generator, {key: ends[key] for key in keys if key not in stored})
+        on_gpu = runs_on_gpu(settings)
+        seconds = time.perf_counter() - clock if on_gpu else time.process_time() - processor
         decisions = _look(settings, {key: ends[key][0] for key in keys}, {**stored, **made})
         with writing(engine) as session:
             _record_weights(session, settings)
             add_candidates(session, made, candidate_settings(settings))
             record_decisions(session, campaign, decisions, round_number=round_number)
+            charge(
+                session,
+                campaign_id(session, campaign),
+                cpu_seconds=0.0 if on_gpu else seconds,
+                gpu_seconds=seconds if on_gpu else 0.0,
+            )
             return sum(
                 _enqueue(session, settings, kind, [key for key in keys if decisions[key].action is action])
                 for action, kind in _KINDS.items()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
+from db.campaign_tables import Base
 from db.schema import VERSION_TABLE
-from db.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -286,8 +286,8 @@ def backwards():
 @pytest.fixture
 def count_rows():
     """Function that counts the rows of every table."""
+    from db.campaign_tables import Base
     from db.engine import reading
-    from db.tables import Base
 
     def counts(engine) -> dict[str, int]:
         with reading(engine) as session:

@@ -19,12 +19,13 @@ from db.audits import (
     load_audits,
     record_expected_errors,
 )
+from db.campaign_tables import AuditRow
 from db.campaigns import add_campaign, load_decisions, record_decisions
 from db.engine import reading, writing
 from db.queries import ReactionFilter, reactions
 from db.results import record_estimate, record_search
 from db.store import add_reactions
-from db.tables import AuditRow, CalculationKind
+from db.tables import CalculationKind
 from db.transition_states import transition_states, transition_states_found_by
 from db.work import claim, enqueue
 

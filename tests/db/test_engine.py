@@ -14,10 +14,11 @@ from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from chem.errors import DatabaseError
+from db.campaign_tables import Base
 from db.engine import open_database, reading, upgrade, writing
 from db.schema import VERSION_TABLE, schema_versions
 from db.store import add_species
-from db.tables import Base, CalculationRow
+from db.tables import CalculationRow
 
 ROOT = Path(__file__).parents[2]
 

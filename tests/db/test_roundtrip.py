@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from chem.graph import MolecularGraph
 from chem.outcomes import Attempt, Check, CheckName, Failure, Outcome, Stage, Status
 from chem.types import Geometry, LevelOfTheory, Species
+from db.campaign_tables import CampaignRow
 from db.convert import (
     attempt_values,
     check_values,
@@ -31,7 +32,7 @@ from db.convert import (
 from db.engine import open_database
 from db.load import load_reactions
 from db.store import add_geometries, add_levels, add_reactions, add_species
-from db.tables import AttemptRow, CalculationRow, CampaignRow, GeometryRow, LevelRow, SpeciesRow
+from db.tables import AttemptRow, CalculationRow, GeometryRow, LevelRow, SpeciesRow
 
 coordinates = st.floats(allow_nan=False, allow_infinity=False)
 any_text = st.text(st.characters(), max_size=40)  # NUL and half surrogates included
