@@ -14,6 +14,9 @@ from cli.query import DEFAULT_DATABASE, Database, JsonLines
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from db.overview import ReactionDifference
+    from db.queries import ReactionRecord
+
 FRONTIER_SHOWN = 10
 _BUDGETS = (("gradient_calls", "gradient calls"), ("cpu_hours", "CPU h"), ("gpu_hours", "GPU h"))
 
@@ -131,7 +134,7 @@ def diff_command(
         cairn campaign diff mine mine --db sqlite:///one.db --other-db sqlite:///two.db
     """
     from db.engine import open_database, reading  # noqa: PLC0415
-    from db.overview import differences  # noqa: PLC0415
+    from db.overview import differing_reactions, differing_settings  # noqa: PLC0415
 
     with ExitStack() as stack:
         sessions = []
@@ -139,28 +142,50 @@ def diff_command(
             engine = open_database(url, create=False)
             stack.callback(engine.dispose)
             sessions.append(stack.enter_context(reading(engine)))
-        found = differences((sessions[0], first), (sessions[1], second))
+        pair = (sessions[0], first), (sessions[1], second)
+        settings = [asdict(each) for each in differing_settings(*pair)]
+        found = [difference_record(each) for each in differing_reactions(*pair)]
     if json_lines:
-        for each in found:
-            print_json(asdict(each))
+        for each in (*settings, *found):
+            print_json(each)
         return
+    rows = [(each["setting"], each["first"], each["second"]) for each in settings]
+    print_table(f"{len(settings)} settings", ("setting", first, second), rows)
     print_table(
-        f"{len(found)} differences",
-        ("what", "setting or reaction", first, second, "key"),
+        f"{len(found)} reactions",
+        ("reaction", "differs in", f"{first}, kcal/mol", f"{second}, kcal/mol", "key"),
         [
-            (
-                each.what,
-                each.label or each.subject,
-                _value(each.first),
-                _value(each.second),
-                each.label and each.subject,
-            )
+            (each["reaction"], ", ".join(each["what"]), _told(each["first"]), _told(each["second"]), each["key"])
             for each in found
         ],
     )
 
 
-def _value(value: Any) -> str | None:
-    if value is None:
+def difference_record(difference: ReactionDifference) -> dict[str, Any]:
+    """A reaction in which campaigns differ, as plain JSON values."""
+    known = difference.first or difference.second
+    assert known is not None
+    return {
+        "key": difference.key,
+        "reaction": f"{' + '.join(known.reactants)} -> {' + '.join(known.products)}",
+        "what": list(difference.what),
+        "first": _known(difference.first),
+        "second": _known(difference.second),
+    }
+
+
+def _known(record: ReactionRecord | None) -> dict[str, Any] | None:
+    from cli.query import reaction_record  # noqa: PLC0415
+
+    if record is None:
         return None
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    whole = reaction_record(record)
+    return {name: whole[name] for name in ("outcome", "verdict", "barrier_forward_kcal_mol", "level")}
+
+
+def _told(known: dict[str, Any] | None) -> str | None:
+    if known is None:
+        return None
+    height = known["barrier_forward_kcal_mol"]
+    told = "" if height is None else f"{height:.1f} at {known['level']}, "
+    return f"{told}{known['verdict'] or known['outcome']}"

@@ -38,22 +38,35 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One thing in which two campaigns differ.
+class SettingDifference:
+    """A setting that two campaigns do not share.
 
     Attributes:
-        what: `setting`, `only in the first`, `only in the second`, `verdict`, `outcome` or `barrier`.
-        subject: Name of the setting or key of the reaction.
-        label: The reaction as people write it; empty for a setting.
+        setting: Its name, sections and keys joined by dots.
         first: Its value in the first campaign; None where it has none.
-        second: The same of the second; kcal/mol for a barrier.
+        second: The same of the second.
     """
 
-    what: str
-    subject: str
-    label: str = ""
-    first: Any = None
-    second: Any = None
+    setting: str
+    first: Any
+    second: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReactionDifference:
+    """A reaction that two campaigns do not share, or of which they know something else.
+
+    Attributes:
+        key: Its key.
+        what: `missing` where one has it not; else those of `outcome`, `verdict` and `barrier` that differ.
+        first: What the first campaign knows of it; None where it has it not.
+        second: The same of the second.
+    """
+
+    key: str
+    what: tuple[str, ...]
+    first: ReactionRecord | None
+    second: ReactionRecord | None
 
 
 def frontier(session: Session, campaign: str, *, most: int | None = None) -> list[tuple[str, int]]:
@@ -108,8 +121,8 @@ def paces(session: Session, campaign: str) -> list[Pace]:
     return found
 
 
-def differences(first: tuple[Session, str], second: tuple[Session, str]) -> list[Difference]:
-    """In what two campaigns differ: settings first, then reactions by key.
+def differing_settings(first: tuple[Session, str], second: tuple[Session, str]) -> list[SettingDifference]:
+    """In which settings two campaigns differ, by name.
 
     Args:
         first: A session and the name of a campaign.
@@ -118,19 +131,41 @@ def differences(first: tuple[Session, str], second: tuple[Session, str]) -> list
     Raises:
         ConfigurationError: There is no campaign of a name.
     """
-    return [*_settings(first, second), *_reactions(_by_key(first), _by_key(second))]
+    before, after = (_flat(_settings(session, name)) for session, name in (first, second))
+    return [
+        SettingDifference(setting=key, first=before.get(key), second=after.get(key))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    ]
 
 
-def _settings(first: tuple[Session, str], second: tuple[Session, str]) -> Iterable[Difference]:
-    values = []
-    for session, name in (first, second):
-        row = session.scalars(select(CampaignRow).where(CampaignRow.id == campaign_id(session, name))).one()
-        whole = {} if row.specification is None else row.specification["settings"]
-        values.append(_flat({**row.settings, **whole, "seed": row.seed, "budget": row.budget or {}}))
-    before, after = values
+def differing_reactions(first: tuple[Session, str], second: tuple[Session, str]) -> list[ReactionDifference]:
+    """In which reactions two campaigns differ, by key; barriers by more than 0.1 kcal/mol.
+
+    Args:
+        first: A session and the name of a campaign.
+        second: The same of the other, of any database.
+
+    Raises:
+        ConfigurationError: There is no campaign of a name.
+    """
+    before, after = (
+        {each.key: each for each in reactions(session, filters=ReactionFilter(campaign=name))}
+        for session, name in (first, second)
+    )
+    found = []
     for key in sorted(before.keys() | after.keys()):
-        if before.get(key) != after.get(key):
-            yield Difference(what="setting", subject=key, first=before.get(key), second=after.get(key))
+        one, other = before.get(key), after.get(key)
+        what = ("missing",) if one is None or other is None else tuple(_differing(one, other))
+        if what:
+            found.append(ReactionDifference(key=key, what=what, first=one, second=other))
+    return found
+
+
+def _settings(session: Session, name: str) -> dict[str, Any]:
+    row = session.scalars(select(CampaignRow).where(CampaignRow.id == campaign_id(session, name))).one()
+    whole = {} if row.specification is None else row.specification["settings"]
+    return {**row.settings, **whole, "seed": row.seed, "budget": row.budget or {}}
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -143,32 +178,12 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _by_key(of: tuple[Session, str]) -> dict[str, ReactionRecord]:
-    session, name = of
-    return {each.key: each for each in reactions(session, filters=ReactionFilter(campaign=name))}
-
-
-def _reactions(first: dict[str, ReactionRecord], second: dict[str, ReactionRecord]) -> Iterable[Difference]:
-    for key in sorted(first.keys() | second.keys()):
-        one, other = first.get(key), second.get(key)
-        record = one or other
-        assert record is not None
-        label = f"{' + '.join(record.reactants)} -> {' + '.join(record.products)}"
-        if one is None or other is None:
-            yield Difference(what=f"only in the {'first' if other is None else 'second'}", subject=key, label=label)
-            continue
-        verdicts = tuple(None if each.verdict is None else each.verdict.value for each in (one, other))
-        heights = one.barrier_forward_kcal_mol, other.barrier_forward_kcal_mol
-        for what, (before, after), differ in (
-            ("outcome", (one.outcome, other.outcome), one.outcome != other.outcome),
-            ("verdict", verdicts, verdicts[0] != verdicts[1]),
-            ("barrier", heights, not _same(*heights)),
-        ):
-            if differ:
-                yield Difference(what=what, subject=key, label=label, first=before, second=after)
-
-
-def _same(first: float | None, second: float | None) -> bool:
-    if first is None or second is None:
-        return first is second
-    return abs(first - second) <= SAME_BARRIER_KCAL_MOL
+def _differing(one: ReactionRecord, other: ReactionRecord) -> Iterable[str]:
+    if one.outcome != other.outcome:
+        yield "outcome"
+    if one.verdict != other.verdict:
+        yield "verdict"
+    heights = one.barrier_forward_kcal_mol, other.barrier_forward_kcal_mol
+    known = [height for height in heights if height is not None]
+    if len(known) == 1 or (len(known) == 2 and abs(known[0] - known[1]) > SAME_BARRIER_KCAL_MOL):
+        yield "barrier"

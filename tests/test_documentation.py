@@ -16,7 +16,7 @@ from rich.text import Text
 from sqlalchemy import text
 from typer.main import get_command
 
-import db.tables  # noqa: F401  (fills the metadata)
+import db.campaign_tables  # noqa: F401  (fills the metadata)
 from chem.bond_changes import NEUTRAL_VALENCES
 from chem.outcomes import Attempt, CheckName, Failure, Outcome, SearchResult, Stage, Status
 from chem.potential import SAME_STATE_EV
@@ -25,6 +25,7 @@ from chem.search import SearchSettings
 from chem.search_checks import MODE_SHARE_THRESHOLD, ORDER_TOLERANCE_EV
 from chem.types import Geometry, LevelOfTheory, hill_formula
 from chem.verification_checks import BROKEN_SYMMETRY_EV, CONSISTENT_EV, SPIN_CONTAMINATION
+from cli.campaign_status import status_record
 from cli.finish import summary_record
 from cli.main import app, run
 from cli.query import reaction_record, species_record
@@ -245,6 +246,15 @@ def test_the_json_fields_of_explore_are_those_in_the_readme():
     content = ReportContent(title="empty", created=datetime(2026, 1, 1, tzinfo=UTC), level="GFN2-xTB")
     record = summary_record(content, ExploreSettings(), "explore-1", Path("report.html"))
     assert sorted(json_fields("explore")) == sorted(record)
+
+
+def test_the_json_fields_of_campaign_status_are_those_in_the_readme(explored):
+    settings, name = explored
+    engine = open_database(settings.database)
+    with reading(engine) as session:
+        record = status_record(session, name)
+    engine.dispose()
+    assert sorted(json_fields("campaign status")) == sorted(record)
 
 
 def test_every_package_and_folder_is_in_the_tour():

@@ -61,6 +61,16 @@ def test_every_query_on_the_command_line_tells_them(explored, capsys):
         assert_told(json.loads(line))
 
 
+def test_the_difference_of_two_campaigns_tells_them(explored, tmp_path, capsys):
+    settings, name = explored
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    assert run(["campaign", "create", "C#N", "--name", "other", "--db", other]) == 0
+    capsys.readouterr()
+    assert run(["campaign", "diff", name, "other", "--db", settings.database, "--other-db", other, "--json"]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert sum(assert_told(record) for record in records) >= 1
+
+
 def test_the_summary_and_the_page_of_an_exploration_tell_them(explored, tmp_path):
     settings, name = explored
     engine = open_database(settings.database)

@@ -7,9 +7,9 @@ import pytest
 from chem.budget import Budget
 from db.campaigns import add_campaign, add_reaction_members, add_species_members, mark_expanded
 from db.closing import finish
-from db.engine import reading, writing
+from db.engine import open_database, reading, writing
 from db.lifecycle import specify
-from db.overview import differences, frontier, paces
+from db.overview import differing_reactions, differing_settings, frontier, paces
 from db.results import record_search
 from db.store import add_reactions
 from db.tables import CalculationKind
@@ -57,22 +57,22 @@ def test_pace_tells_what_is_open_and_when_it_will_be_done(engine, two):
 
 def test_a_campaign_does_not_differ_from_itself(engine, two):
     with reading(engine) as session:
-        assert differences((session, "first"), (session, "first")) == []
+        assert differing_settings((session, "first"), (session, "first")) == []
+        assert differing_reactions((session, "first"), (session, "first")) == []
 
 
 def test_settings_and_reactions_that_differ_are_listed(engine, two):
     with reading(engine) as session:
-        found = differences((session, "first"), (session, "second"))
-    assert [(each.what, each.subject, each.first, each.second) for each in found] == [
-        ("setting", "depth", 1, 2),
-        ("setting", "triage.share", 0.1, 0.2),
-        ("only in the first", "exchange", None, None),
+        pair = (session, "first"), (session, "second")
+        settings, (reaction,) = differing_settings(*pair), differing_reactions(*pair)
+    assert [(each.setting, each.first, each.second) for each in settings] == [
+        ("depth", 1, 2),
+        ("triage.share", 0.1, 0.2),
     ]
+    assert (reaction.key, reaction.what, reaction.second) == ("exchange", ("missing",), None)
 
 
 def test_barriers_verdicts_and_outcomes_of_two_databases_are_compared(engine, network, two, search, tmp_path):
-    from db.engine import open_database
-
     claimed = search("shift")
     with writing(engine) as session:
         record_search(session, claimed, network.search_result(), found={1: network.decay})
@@ -83,10 +83,9 @@ def test_barriers_verdicts_and_outcomes_of_two_databases_are_compared(engine, ne
             add_campaign(session, name="first", settings={"level": "GFN2-xTB"}, seed=0, rules_hash="")
             add_reaction_members(session, "first", [each.key for each in network.reactions], round_number=1)
         with reading(engine) as here, reading(other) as there:
-            found = differences((here, "first"), (there, "first"))
+            found = {each.key: each for each in differing_reactions((here, "first"), (there, "first"))}
     finally:
         other.dispose()
-    of_shift = {each.what: (each.first, each.second) for each in found if each.subject == "shift"}
-    assert of_shift["outcome"][0] == "intended"
-    assert of_shift["verdict"] == ("passed", None)
-    assert of_shift["barrier"][1] is None
+    assert found["shift"].what == ("outcome", "verdict", "barrier")
+    assert found["shift"].first.outcome == "intended"
+    assert found["shift"].second.barrier_forward_kcal_mol is None
