@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cli.query import DEFAULT_DATABASE
+from cli.output import print_json
+from cli.query import DEFAULT_DATABASE, Database
 
 db_app = typer.Typer(no_args_is_help=True, help="Look after the database.")
 
@@ -18,9 +19,7 @@ def db_commands() -> None:
 
 @db_app.command("upgrade")
 def upgrade_command(
-    database: Annotated[
-        str, typer.Option("--db", envvar="CAIRN_DATABASE", help="Database URL, sqlite:///FILE or postgresql://...")
-    ] = DEFAULT_DATABASE,
+    database: Database = DEFAULT_DATABASE,
 ) -> None:
     """Bring a database of an older version to the schema of this one; nothing is lost.
 
@@ -32,3 +31,71 @@ def upgrade_command(
 
     before, after = upgrade(database)
     typer.echo(f"{database}: schema {after}, nothing to do" if before == after else f"{database}: {before} -> {after}")
+
+
+@db_app.command("check")
+def check_command(
+    database: Database = DEFAULT_DATABASE,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Check that a database is sound: its storage, its tables, and every reference between rows. Exit code 1 if not.
+
+    Example:
+
+        cairn db check --db sqlite:///runs/cairn.db
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from db.upkeep import check  # noqa: PLC0415
+
+    health = check(database)
+    if json_lines:
+        print_json(asdict(health))
+    else:
+        for name, count in health.rows.items():
+            typer.echo(f"{name}: {count:,} rows")
+        typer.echo(f"size: {_size(health.bytes)}")
+        if health.expired_leases:
+            typer.echo(f"{health.expired_leases} calculations of workers that are silent; the next claim takes them up")
+        for problem in health.problems:
+            typer.secho(problem, fg=typer.colors.RED)
+        typer.echo(f"{len(health.problems)} problems" if health.problems else "sound")
+    if health.problems:
+        raise typer.Exit(1)
+
+
+@db_app.command("vacuum")
+def vacuum_command(database: Database = DEFAULT_DATABASE) -> None:
+    """Give free space back to the system and renew the statistics of the query planner.
+
+    Example:
+
+        cairn db vacuum
+    """
+    from db.upkeep import vacuum  # noqa: PLC0415
+
+    before, after = vacuum(database)
+    typer.echo(f"{_size(before)} before, {_size(after)} after")
+
+
+@db_app.command("copy")
+def copy_command(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Database URL; it may be in use.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="URL of an empty or new database, of either kind.")],
+) -> None:
+    """Copy a whole network to another database: to PostgreSQL, back to one file, or as a backup.
+
+    Examples:
+
+        cairn db copy sqlite:///runs/cairn.db postgresql://cairn@host/network
+
+        cairn db copy postgresql://cairn@host/network sqlite:///backup.db
+    """
+    from db.upkeep import copy  # noqa: PLC0415
+
+    counts = copy(source, target)
+    typer.echo(f"{sum(counts.values()):,} rows in {sum(map(bool, counts.values()))} tables copied")
+
+
+def _size(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / 2**20:.1f} MiB"

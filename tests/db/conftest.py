@@ -98,7 +98,7 @@ def administer(stem: str, command: str) -> None:
 def empty_url(request, tmp_path):
     """URL of a database that has no tables yet."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'network.db'}"
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
         return
     stem, name = request.getfixturevalue("postgresql_server"), f"network_{next(_names)}"
     administer(stem, f"CREATE DATABASE {name}")
