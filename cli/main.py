@@ -23,6 +23,7 @@ from cli.saddle import saddle_command
 from cli.thermo import thermo_command
 from cli.train import train_app
 from cli.ts import ts_command
+from cli.up import down_command, up_command
 from cli.verify import verify_command
 
 app = typer.Typer(
@@ -45,6 +46,8 @@ app.add_typer(query_app, name="query")
 app.command("levels")(levels_command)
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(db_app, name="db")
+app.command("up")(up_command)
+app.command("down")(down_command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -42,16 +42,27 @@ def explore_round(settings: ExploreSettings, campaign: str, round_number: int) -
         Whether it was done to its end.
     """
     expand_frontier(settings, campaign, round_number)
-    if not drain(exploration_queue(settings, campaign, CalculationKind.PREPARE)):
+    if not prepare_and_guess(settings, campaign, round_number):
         return False
-    generate_candidates(settings, campaign, round_number)
-    if not drain(exploration_queue(settings, campaign, CalculationKind.ESTIMATE)):
-        return False
-    settle_estimates(settings, campaign, round_number)
     if not drain(exploration_queue(settings, campaign, CalculationKind.SEARCH)):
         return False
     close_audits(settings, campaign)
     reach_species(settings, campaign, round_number)
     for rung in ladder_rungs(settings, campaign):
         climb(rung)
+    return True
+
+
+def prepare_and_guess(settings: ExploreSettings, campaign: str, round_number: int) -> bool:
+    """End points, guesses, triage and estimates of the reactions of a round, up to the searches that triage asks for.
+
+    Returns:
+        Whether it was done to its end.
+    """
+    if not drain(exploration_queue(settings, campaign, CalculationKind.PREPARE)):
+        return False
+    generate_candidates(settings, campaign, round_number)
+    if not drain(exploration_queue(settings, campaign, CalculationKind.ESTIMATE)):
+        return False
+    settle_estimates(settings, campaign, round_number)
     return True

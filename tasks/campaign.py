@@ -16,6 +16,7 @@ from chem.outcomes import Action, Status
 from chem.types import Reaction, Species
 from chem.units import kcal_mol
 from db.audits import finished_estimates, load_audits
+from db.campaign_tables import CampaignState
 from db.campaigns import (
     add_reaction_members,
     add_species_members,
@@ -27,7 +28,7 @@ from db.campaigns import (
     unexpanded_species,
 )
 from db.engine import open_database, reading, writing
-from db.lifecycle import reactions_left, why_halted
+from db.lifecycle import campaigns, reactions_left, why_halted
 from db.load import load_reactions
 from db.queries import ReactionFilter, reactions
 from db.store import add_reactions
@@ -40,6 +41,7 @@ from tasks.plan import (
     rules_hash,
     search_settings,
     seed_species,
+    stored_settings,
 )
 from tasks.settings import ExploreSettings
 
@@ -52,6 +54,20 @@ def start_campaign(settings: ExploreSettings) -> str:
         with writing(engine) as session:
             requeue_failed(session)  # what infrastructure ended may go well this time
             return store_campaign(session, settings)
+    finally:
+        engine.dispose()
+
+
+def active_campaigns(database: str) -> list[tuple[ExploreSettings, str]]:
+    """Settings and names of the campaigns of a database that are worked on, the oldest first.
+
+    Those from before specifications were stored are left out; `cairn explore` goes on with them.
+    """
+    engine = open_database(database)
+    try:
+        with reading(engine) as session:
+            active = [each for each in campaigns(session, state=CampaignState.ACTIVE) if each.specification is not None]
+            return [(stored_settings(session, each.name, database=database), each.name) for each in active]
     finally:
         engine.dispose()
 

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,3 +110,76 @@ def explored(
             if kind is CalculationKind.PREPARE:
                 generate_candidates.fn(settings, name, 1)
         yield settings, name
+
+
+def _postgresql_program(name: str) -> str | None:
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return shutil.which(name) or (str(installed[-1]) if installed else None)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """URL stem of a throw-away PostgreSQL cluster on a unix socket, with a migrated database `template_network`."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'cairn[postgresql]'")
+    initdb, pg_ctl = _postgresql_program("initdb"), _postgresql_program("pg_ctl")
+    if initdb is None or pg_ctl is None:
+        pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
+    account = {}
+    if os.geteuid() == 0:
+        try:
+            import pwd
+
+            pwd.getpwnam("postgres")
+        except KeyError:
+            pytest.skip("PostgreSQL does not run as root and there is no user postgres")
+        account = {"user": "postgres", "group": "postgres", "extra_groups": []}
+    from db.engine import open_database
+
+    folder = Path(tempfile.mkdtemp(prefix="cairn-postgresql-"))
+    if account:
+        shutil.chown(folder, "postgres", "postgres")
+
+    def call(*arguments: str) -> None:
+        # the server inherits the streams: a pipe would stay open as long as it runs
+        with (folder.parent / f"{folder.name}.log").open("ab") as log:
+            subprocess.run(arguments, check=True, cwd=folder, stdout=log, stderr=log, **account)
+
+    data = str(folder / "data")
+    call(initdb, "-D", data, "-A", "trust", "-U", "cairn", "-N", "-E", "UTF8", "--locale=C")
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=40"
+    call(pg_ctl, "-D", data, "-w", "-o", options, "start")
+    stem = f"postgresql://cairn@/{{}}?host={folder}"
+    try:
+        _administer(stem, "CREATE DATABASE template_network")
+        open_database(stem.format("template_network")).dispose()
+        yield stem
+    finally:
+        call(pg_ctl, "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder)
+        (folder.parent / f"{folder.name}.log").unlink()
+
+
+def _administer(stem: str, command: str) -> None:
+    """Run one command outside of any transaction."""
+    url = stem.format("postgres").replace("postgresql://", "postgresql+psycopg://")
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(command))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql_server: str) -> Callable[..., AbstractContextManager[str]]:
+    """Function that makes a database for as long as a `with` block lasts and gives its URL."""
+    numbers = count()
+
+    @contextmanager
+    def made(*, tables: bool = True) -> Iterator[str]:
+        name = f"network_{next(numbers)}"
+        _administer(postgresql_server, f"CREATE DATABASE {name}" + (" TEMPLATE template_network" if tables else ""))
+        yield postgresql_server.format(name)
+        _administer(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+    return made

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
-from itertools import count
-from pathlib import Path
-
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from chem.graph import MolecularGraph
 from chem.outcomes import (
@@ -37,61 +29,6 @@ GFN2 = LevelOfTheory(name="gfn2", method="GFN2-xTB", program="xtb-python", versi
 DFT = LevelOfTheory(
     name="b3lyp", method="B3LYP", basis="6-31G*", program="pyscf", version="2.14", options=(("dispersion", "d3bj"),)
 )
-_names = count()
-
-
-def _postgresql_program(name: str) -> str | None:
-    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
-    return shutil.which(name) or (str(installed[-1]) if installed else None)
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """URL stem of a throw-away PostgreSQL cluster on a unix socket, with a migrated database `template_network`."""
-    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'cairn[postgresql]'")
-    initdb, pg_ctl = _postgresql_program("initdb"), _postgresql_program("pg_ctl")
-    if initdb is None or pg_ctl is None:
-        pytest.skip("PostgreSQL's initdb and pg_ctl are not installed")
-    account = {}
-    if os.geteuid() == 0:
-        try:
-            import pwd
-
-            pwd.getpwnam("postgres")
-        except KeyError:
-            pytest.skip("PostgreSQL does not run as root and there is no user postgres")
-        account = {"user": "postgres", "group": "postgres", "extra_groups": []}
-    folder = Path(tempfile.mkdtemp(prefix="cairn-postgresql-"))
-    if account:
-        shutil.chown(folder, "postgres", "postgres")
-
-    def call(*arguments: str) -> None:
-        # the server inherits the streams: a pipe would stay open as long as it runs
-        with (folder.parent / f"{folder.name}.log").open("ab") as log:
-            subprocess.run(arguments, check=True, cwd=folder, stdout=log, stderr=log, **account)
-
-    data = str(folder / "data")
-    call(initdb, "-D", data, "-A", "trust", "-U", "cairn", "-N", "-E", "UTF8", "--locale=C")
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=40"
-    call(pg_ctl, "-D", data, "-w", "-o", options, "start")
-    stem = f"postgresql://cairn@/{{}}?host={folder}"
-    try:
-        administer(stem, "CREATE DATABASE template_network")
-        open_database(stem.format("template_network")).dispose()
-        yield stem
-    finally:
-        call(pg_ctl, "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder)
-        (folder.parent / f"{folder.name}.log").unlink()
-
-
-def administer(stem: str, command: str) -> None:
-    """Run one command outside of any transaction."""
-    url = stem.format("postgres").replace("postgresql://", "postgresql+psycopg://")
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(command))
-    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
@@ -100,10 +37,8 @@ def empty_url(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
         return
-    stem, name = request.getfixturevalue("postgresql_server"), f"network_{next(_names)}"
-    administer(stem, f"CREATE DATABASE {name}")
-    yield stem.format(name)
-    administer(stem, f"DROP DATABASE {name} WITH (FORCE)")
+    with request.getfixturevalue("postgresql_database")(tables=False) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
@@ -114,10 +49,8 @@ def database_url(request, tmp_path):
         open_database(url).dispose()
         yield url
         return
-    stem, name = request.getfixturevalue("postgresql_server"), f"network_{next(_names)}"
-    administer(stem, f"CREATE DATABASE {name} TEMPLATE template_network")
-    yield stem.format(name)
-    administer(stem, f"DROP DATABASE {name} WITH (FORCE)")
+    with request.getfixturevalue("postgresql_database")(tables=True) as url:
+        yield url
 
 
 @pytest.fixture
