@@ -79,6 +79,7 @@ def verify_command(
     from chem.levels import read_levels, resolve_level  # noqa: PLC0415
     from chem.outcomes import Status  # noqa: PLC0415
     from chem.verification import VerificationSettings  # noqa: PLC0415
+    from db.engine import without_password  # noqa: PLC0415
     from tasks.rungs import make_rung  # noqa: PLC0415
     from tasks.workers import WorkerLimits  # noqa: PLC0415
 
@@ -92,7 +93,7 @@ def verify_command(
     entries = read_levels(levels)
     settings = VerificationSettings(budget_gradient_calls=budget, end_frequencies=frequencies)
     rung = make_rung(
-        database=database,
+        database=without_password(database),
         level=resolve_level(level, entries=entries),
         from_level_key=resolve_level(from_level, entries=entries).key,
         verification=None if energies else settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -110,6 +111,21 @@ def database_file(url: str | Path) -> Path | None:
 def shown_url(url: str | Path) -> str:
     """The URL as it may be shown: without its password."""
     return _parse(url).render_as_string(hide_password=True)
+
+
+def without_password(url: str) -> str:
+    """The URL without its password, which goes into PGPASSWORD for this process and its children.
+
+    What Prefect keeps of a run are its parameters; a password is not to be among them.
+    """
+    parsed = _parse(url)
+    if parsed.password is None:
+        return url
+    os.environ["PGPASSWORD"] = str(parsed.password)
+    bare = URL.create(
+        parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query
+    )  # `URL.set` leaves out what is None
+    return bare.render_as_string(hide_password=False)
 
 
 def _parse(url: str | Path) -> URL:

@@ -13,6 +13,7 @@ from pathlib import Path
 from prefect import flow, get_run_logger
 
 from chem.errors import ConfigurationError
+from db.engine import without_password
 from db.tables import CalculationKind
 from flows.explore import prepare_and_guess
 from flows.verify import climb, drain
@@ -123,6 +124,6 @@ def _campaigns(campaign: str | None) -> Iterator[tuple[ExploreSettings, str]]:
     database = os.environ.get(DATABASE_VARIABLE)
     if database is None:
         raise ConfigurationError(f"set {DATABASE_VARIABLE} to the URL of the database where the workers run")
-    for settings, name in active_campaigns(database):
+    for settings, name in active_campaigns(without_password(database)):
         if campaign in {None, name}:
             yield settings, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chem.errors import DatabaseError
 from db.campaign_tables import Base
-from db.engine import open_database, reading, upgrade, writing
+from db.engine import open_database, reading, upgrade, without_password, writing
 from db.schema import VERSION_TABLE, schema_versions
 from db.store import add_species
 from db.tables import CalculationRow
@@ -267,3 +268,17 @@ def test_four_processes_create_one_database_together(empty_url):
     errors = [worker.communicate(timeout=120)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * 4, errors
     open_database(empty_url, create=False).dispose()
+
+
+def test_a_password_goes_into_the_environment_and_out_of_the_url(monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "old")
+    url = without_password("postgresql://me:secret@host/network")
+    assert url == "postgresql+psycopg://me@host/network"
+    assert os.environ["PGPASSWORD"] == "secret"
+
+
+@pytest.mark.parametrize("url", ["sqlite:///network.db", "postgresql://me@host/network"])
+def test_a_url_without_a_password_stays_as_it_is(url, monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "old")
+    assert without_password(url) == url
+    assert os.environ["PGPASSWORD"] == "old"
