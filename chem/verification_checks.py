@@ -15,7 +15,7 @@ from chem.wavefunction import wavefunction_report
 
 CONSISTENT_EV = 1e-6
 SPIN_CONTAMINATION = 0.1  # of <S^2>, above the value of the pure state
-BROKEN_SYMMETRY_EV = 1e-3  # a closed shell this far above a broken-symmetry solution is not the ground state
+BROKEN_SYMMETRY_EV = 0.043  # 1 kcal/mol: a closed shell further above a broken-symmetry solution gives a wrong barrier
 
 
 def check_minima(minima: Sequence[Minimum | str]) -> Check:

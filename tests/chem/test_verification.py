@@ -122,6 +122,15 @@ def test_a_closed_shell_above_a_broken_symmetry_solution_fails_its_spin_check(kn
     assert check_spin(known) == ()  # tight binding has no wavefunction to look at
 
 
+def test_a_broken_symmetry_solution_within_chemical_accuracy_is_told_and_passes(known):
+    # Just behind the point where hydrogen's restricted and unrestricted solutions part
+    parting = Geometry(numbers=[1, 1], positions=[[0, 0, 0], [0, 0, 1.25]])
+    (check,) = check_spin(replace(known, geometry=parting, level=HF))
+    assert check.evidence["is_stable"] is False
+    assert 0.001 < check.evidence["broken_symmetry_lowering_ev"] < 0.043
+    assert check.status is Status.PASSED
+
+
 def test_a_transition_state_found_for_another_reaction_takes_the_atom_order_of_its_own(known):
     graphs = [perceive_graph(end) for end in (known.reactant_end, known.product_end)]
     reaction = make_reaction(*graphs)
