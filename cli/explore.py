@@ -107,3 +107,7 @@ def run_exploration(settings: ExploreSettings, *, json_lines: bool) -> None:
     summary = finish(settings, name, quiet=json_lines)
     if json_lines:
         print_json(summary)
+    from tasks.campaign import why_campaign_halted  # noqa: PLC0415
+
+    if (halted := why_campaign_halted(settings.database, name)) is not None:
+        typer.echo(f"campaign {name} goes no further: {halted}", err=True)
