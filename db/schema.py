@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -48,8 +49,9 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
+@cache
 def schema_versions() -> tuple[str, ...]:
-    """All schema versions that this program knows, oldest first."""
+    """All schema versions that this program knows, oldest first; read once, so that a running process keeps its own."""
     revisions = ScriptDirectory.from_config(_config()).walk_revisions()
     return tuple(reversed([revision.revision for revision in revisions]))
 

@@ -114,6 +114,7 @@ def claim(
     campaign: str | None = None,
     level_key: str | None = None,
     settings: Mapping[str, Any] | None = None,
+    reaction_keys: Collection[str] | None = None,
 ) -> list[ClaimedCalculation]:
     """Take up to `limit` calculations, oldest first, those with an expired lease included.
 
@@ -128,6 +129,7 @@ def claim(
         campaign: Only for reactions of this campaign, which pays; none where it is halted (`db.lifecycle`).
         level_key: Only at this level of theory.
         settings: Only those queued with these settings.
+        reaction_keys: Only for these reactions.
 
     Raises:
         ConfigurationError: There is no campaign of this name.
@@ -148,6 +150,8 @@ def claim(
             waiting = waiting.where(CalculationRow.level_key == level_key)
         if settings is not None:
             waiting = waiting.where(CalculationRow.settings_hash == settings_hash(settings))
+        if reaction_keys is not None:
+            waiting = waiting.where(CalculationRow.subject_key.in_(sorted(reaction_keys)))
         payer: int | None = None
         if campaign is not None:
             if why_halted(session, campaign) is not None:
@@ -220,7 +224,13 @@ def release(
 
 
 def open_calculations(
-    session: Session, *, kind: CalculationKind, campaign: str | None, level_key: str, settings: Mapping[str, Any]
+    session: Session,
+    *,
+    kind: CalculationKind,
+    campaign: str | None,
+    level_key: str,
+    settings: Mapping[str, Any],
+    reaction_keys: Collection[str] | None = None,
 ) -> int:
     """How many calculations are pending or running, whoever runs them; arguments as in `claim`."""
     statement = (
@@ -235,6 +245,8 @@ def open_calculations(
     )
     if campaign is not None:
         statement = statement.where(_is_member(session, campaign))
+    if reaction_keys is not None:
+        statement = statement.where(CalculationRow.subject_key.in_(sorted(reaction_keys)))
     return session.scalars(statement).one()
 
 

@@ -119,6 +119,7 @@ def open_work(queue: WorkQueue) -> int:
                 campaign=queue.campaign,
                 level_key=queue.level_key,
                 settings=queue.settings,
+                reaction_keys=queue.reaction_keys,
             )
     finally:
         engine.dispose()
@@ -156,6 +157,7 @@ def _claimed_jobs(engine: Engine, queue: WorkQueue, worker: str) -> Iterator[Job
             campaign=queue.campaign,
             level_key=queue.level_key,
             settings=queue.settings,
+            reaction_keys=queue.reaction_keys,
         )
         if not claims:
             return

@@ -106,13 +106,14 @@ def make_rung(
         level=level,
         settings={**settings, "from_level": from_level_key},
         campaign=campaign,
+        reaction_keys=None if reaction_keys is None else frozenset(reaction_keys),
         workers=workers,
     )
     return Rung(
         queue=queue,
         from_level_key=from_level_key,
         verdicts=frozenset(verdicts),
-        reaction_keys=None if reaction_keys is None else frozenset(reaction_keys),
+        reaction_keys=queue.reaction_keys,
         highest_barrier_kcal_mol=highest_barrier_kcal_mol,
     )
 
@@ -139,7 +140,12 @@ def search_rungs(below: Rung, searched_with: Mapping[str, Mapping[str, Any]], bu
     return [
         replace(
             below,
-            queue=replace(below.queue, kind=CalculationKind.SEARCH, settings=settings[name]),
+            queue=replace(
+                below.queue,
+                kind=CalculationKind.SEARCH,
+                settings=settings[name],
+                reaction_keys=None if below.reaction_keys is None else frozenset(keys[name]),
+            ),
             reaction_keys=frozenset(keys[name]),
             undecided=True,
         )

@@ -26,6 +26,7 @@ class WorkQueue:
         level: Level of theory that they run at.
         settings: What else decides their results, as JSON values.
         campaign: Only reactions of this campaign; None for all that are queued.
+        reaction_keys: Only these reactions; None for all.
         workers: Limits of the worker processes.
     """
 
@@ -34,6 +35,7 @@ class WorkQueue:
     level: LevelOfTheory
     settings: Mapping[str, Any] = field(default_factory=dict)
     campaign: str | None = None
+    reaction_keys: frozenset[str] | None = None
     workers: WorkerLimits = field(default_factory=WorkerLimits)
 
     @property

@@ -20,7 +20,7 @@ from db.convert import to_failure
 from db.engine import reading, writing
 from db.store import add_reactions
 from db.tables import AbandonedAttemptRow, CalculationKind, CalculationRow
-from db.work import LeaseLostError, claim, enqueue, heartbeat, release, requeue_failed
+from db.work import LeaseLostError, claim, enqueue, heartbeat, open_calculations, release, requeue_failed
 
 ROOT = Path(__file__).parents[2]
 SEARCH = CalculationKind.SEARCH
@@ -86,6 +86,24 @@ def abandoned(engine):
         found = session.scalars(select(AbandonedAttemptRow).order_by(AbandonedAttemptRow.id)).all()
         session.expunge_all()
     return found
+
+
+def test_only_the_reactions_that_are_named_are_claimed_and_counted(engine, network):
+    with writing(engine) as session:
+        add_reactions(session, network.reactions, {})
+        enqueue(session, kind=CalculationKind.SEARCH, reaction_keys=["shift", "decay"], level_key="GFN2-xTB")
+    with reading(engine) as session:
+        counted = open_calculations(
+            session,
+            kind=CalculationKind.SEARCH,
+            campaign=None,
+            level_key="GFN2-xTB",
+            settings={},
+            reaction_keys=["decay"],
+        )
+    found = claim(engine, kind=CalculationKind.SEARCH, worker="one", limit=9, lease_seconds=60, reaction_keys=["decay"])
+    assert counted == 1
+    assert [each.subject_key for each in found] == ["decay"]
 
 
 def test_queueing_twice_queues_once_and_other_settings_are_other_work(engine, network):
