@@ -54,9 +54,7 @@ class GrowthSettings:
 
     def __post_init__(self) -> None:
         """Limits are in range and `goal` has its target."""
-        Conditions(
-            temperature_k=self.temperature_k, time_s=self.time_s, concentration_mol_per_l=self.concentration_mol_per_l
-        )
+        _ = self.conditions  # which checks its own
         for name in ("max_pass_kcal_mol", "maximum_heavy_atoms", "most_species"):
             value = getattr(self, name)
             if value is not None and not value > 0:

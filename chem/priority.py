@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from chem.flux import Conditions, Flux, simulate
-from chem.kinetics import BOLTZMANN_EV_PER_K
+from chem.kinetics import error_factor
 from chem.network import Step, lowest_passes
 from chem.units import KCAL_MOL_PER_EV
-
-LARGEST_EXPONENT = 600.0
 
 
 def by_flux(seeds: Iterable[str], steps: Sequence[Step], conditions: Conditions) -> dict[str, float]:
@@ -33,12 +30,11 @@ def by_flux(seeds: Iterable[str], steps: Sequence[Step], conditions: Conditions)
     at_hand = set(seeds)
     flux = simulate(at_hand, steps, conditions)
     total = conditions.concentration_mol_per_l * len(at_hand)
-    thermal = BOLTZMANN_EV_PER_K * conditions.temperature_k * KCAL_MOL_PER_EV
     scores = {}
     for step in steps:
         if step.error_bar_95_kcal_mol is None:
             continue
-        factor = math.exp(min(step.error_bar_95_kcal_mol / thermal, LARGEST_EXPONENT))
+        factor = error_factor(step.error_bar_95_kcal_mol / KCAL_MOL_PER_EV, conditions.temperature_k)
         scores[step.key] = max(
             _swing(flux, before, turns / total, factor)
             for (before, *_), turns in zip(

@@ -157,7 +157,7 @@ def claim(
             if why_halted(session, campaign) is not None:
                 return []
             payer = campaign_id(session, campaign)
-            waiting = waiting.where(_is_member(session, campaign))
+            waiting = waiting.where(_is_member(payer))
         chosen = session.scalars(waiting.order_by(CalculationRow.id).limit(limit).with_for_update(skip_locked=True))
         taken = (
             update(CalculationRow)
@@ -244,16 +244,16 @@ def open_calculations(
         )
     )
     if campaign is not None:
-        statement = statement.where(_is_member(session, campaign))
+        statement = statement.where(_is_member(campaign_id(session, campaign)))
     if reaction_keys is not None:
         statement = statement.where(CalculationRow.subject_key.in_(sorted(reaction_keys)))
     return session.scalars(statement).one()
 
 
-def _is_member(session: Session, campaign: str) -> ColumnElement[bool]:
-    """Whether the reaction of a calculation belongs to a campaign."""
+def _is_member(campaign: int) -> ColumnElement[bool]:
+    """Whether the reaction of a calculation belongs to the campaign of a row id."""
     member = select(ReactionMembershipRow.id).where(
-        ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
+        ReactionMembershipRow.campaign_id == campaign,
         ReactionMembershipRow.reaction_id == CalculationRow.reaction_id,
     )
     return member.exists()
