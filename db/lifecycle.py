@@ -82,6 +82,15 @@ def specification(session: Session, name: str) -> dict[str, Any]:
     return settings
 
 
+def budget(session: Session, name: str) -> Budget:
+    """What a campaign may spend.
+
+    Raises:
+        ConfigurationError: There is no such campaign.
+    """
+    return _budget(session.scalars(select(CampaignRow).where(CampaignRow.id == campaign_id(session, name))).one())
+
+
 def set_state(session: Session, name: str, state: CampaignState) -> CampaignState:
     """Pause, resume or stop a campaign; what is running is finished, and nothing further is begun unless it is active.
 
@@ -112,11 +121,10 @@ def why_halted(session: Session, name: str) -> str | None:
 
 def reactions_left(session: Session, name: str) -> int | None:
     """How many more reactions a campaign may take up; None for any number."""
-    number = campaign_id(session, name)
-    limit = _budget(session.scalars(select(CampaignRow).where(CampaignRow.id == number)).one()).reactions
+    limit = budget(session, name).reactions
     if limit is None:
         return None
-    members = select(func.count()).where(ReactionMembershipRow.campaign_id == number)
+    members = select(func.count()).where(ReactionMembershipRow.campaign_id == campaign_id(session, name))
     return max(0, limit - session.scalars(members).one())
 
 

@@ -17,7 +17,7 @@ from chem.search import SearchSettings
 from chem.smiles import parse_smiles
 from chem.types import Species
 from db.convert import settings_hash
-from db.lifecycle import campaigns, specification
+from db.lifecycle import budget, specification
 from db.tables import CalculationKind
 from tasks.generators import check_generator, generator_settings
 from tasks.settings import ExploreSettings, load_settings
@@ -113,8 +113,7 @@ def stored_settings(session: Session, name: str, **given: Any) -> ExploreSetting
         ConfigurationError: There is no such campaign, it has no specification, or this program does not know one of
             its settings.
     """
-    (campaign,) = campaigns(session, name=name)
-    stored = {**specification(session, name), "name": name, "budget": asdict(campaign.budget)}
+    stored = {**specification(session, name), "name": name, "budget": asdict(budget(session, name))}
     return load_settings(stored=stored, **given)
 
 
