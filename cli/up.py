@@ -8,7 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
-POOLS = ("gpu", "qc")
-STATE_FILE = "processes.json"
+STATE_FILE = "up.json"
+MARK = "UP_OF_CAIRN"  # in the environment of everything that `up` starts: its folder
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
 
@@ -41,51 +43,58 @@ def up_command(
     """Start everything that runs campaigns by itself: a server, the pools gpu and qc, their workers, the deployments.
 
     The active campaigns of the database are then expanded, verified, audited and reported on a schedule; `cairn down`
-    ends it. Make campaigns with `cairn campaign create`, before or after.
+    ends it. Make campaigns with `cairn campaign create`, before or after. Run it again to start again what died.
 
     Example:
 
         cairn up --db sqlite:///runs/cairn.db
     """
     from chem.errors import ConfigurationError  # noqa: PLC0415
-    from db.engine import database_file, open_database  # noqa: PLC0415
+    from db.engine import database_file, open_database, shown_url  # noqa: PLC0415
 
     home = home.resolve()
-    if alive := _running(home):
-        raise ConfigurationError(f"{len(alive)} processes of {home} run already; `cairn down --home {home}` ends them")
     if not (ROOT / "prefect.yaml").is_file():
         raise ConfigurationError("cairn up runs from a checkout, where prefect.yaml is")
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise ConfigurationError(f"port {port} is taken; give another with --port")
     open_database(database).dispose()
     file = database_file(database)
+    where = database if file is None else f"sqlite:///{file.resolve()}"
+    alive = {each.name for each in processes(home)}
+    _check_alike(home, alive, {"port": port, "database": shown_url(where)})
     home.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
+        **{name: os.environ.get(name, value) for name, value in _cores(qc_workers).items()},
+        MARK: str(home),
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # s; its SQLite file is locked for long on a busy machine
+        # Leases of concurrency limits in memory are lost with the server, and their slots stay taken for good.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_CLI_PROMPT": "false",
         "CHECKOUT_OF_CAIRN": str(ROOT),
-        "CAIRN_DATABASE": database if file is None else f"sqlite:///{file.resolve()}",
+        "CAIRN_DATABASE": where,
     }
+    began = []
     try:
-        _start(home, environment, "server", "server", "start", "--host", "127.0.0.1", "--port", str(port))
-        _wait_for(port, home)
-        for pool in POOLS:
-            _prefect(environment, "work-pool", "create", pool, "--type", "process", "--overwrite")
+        if "server" not in alive:
+            began.append("server")
+            _start(home, environment, "server", "server", "start", "--host", "127.0.0.1", "--port", str(port))
+            _wait_for(port, home)
         _deploy(home, environment, every)
-        _start(home, environment, "gpu", "worker", "start", "--pool", "gpu", "--name", "gpu", "--limit", "1")
-        for number in range(qc_workers):
-            name = f"qc-{number + 1}"
-            _start(home, environment, name, "worker", "start", "--pool", "qc", "--name", name, "--limit", "1")
+        for name, pool in (("gpu", "gpu"), *((f"qc-{number + 1}", "qc") for number in range(qc_workers))):
+            if name not in alive:
+                began.append(name)
+                _start(home, environment, name, "worker", "start", "--pool", pool, "--name", name, "--limit", "1")
     except BaseException:
-        _stop(home)
+        if not alive:
+            _stop(home)
         raise
-    typer.echo(f"server http://127.0.0.1:{port}, workers gpu and qc; logs in {home}; `cairn down` ends them")
+    if not began:
+        typer.echo(f"server http://127.0.0.1:{port} and its workers run already; `cairn down --home {home}` ends them")
+        return
+    typer.echo(f"server http://127.0.0.1:{port}; started {', '.join(began)}; logs in {home}; `cairn down` ends them")
 
 
 def down_command(home: Home = Path("runs/prefect")) -> None:
@@ -99,17 +108,69 @@ def down_command(home: Home = Path("runs/prefect")) -> None:
     typer.echo(f"{ended} processes ended" if ended else f"nothing of {home} runs")
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process that `up` started and that lives."""
+
+    name: str
+    pid: int
+
+
+def processes(home: Path) -> list[Running]:
+    """Server and workers that live; a number that was given to another process since is not taken for one of them."""
+    import psutil  # noqa: PLC0415
+
+    found = []
+    for entry in _state(home).get("processes", []):
+        try:
+            process = psutil.Process(entry["pid"])
+            if abs(process.create_time() - entry["created"]) < 1.0 and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(Running(entry["name"], entry["pid"]))
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _check_alike(home: Path, alive: Collection[str], asked: Mapping[str, Any]) -> None:
+    """What runs serves the same port and database, or nothing runs and the port is free; notes them."""
+    from chem.errors import ConfigurationError  # noqa: PLC0415
+
+    state = _state(home)
+    for name, value in asked.items():
+        if alive and state.get(name) != value:
+            raise ConfigurationError(
+                f"{', '.join(sorted(alive))} of {home} run already with {name} {state.get(name)}, not {value};"
+                f" `cairn down --home {home}` ends them"
+            )
+    with socket.socket() as probe:
+        if "server" not in alive and probe.connect_ex(("127.0.0.1", asked["port"])) == 0:
+            raise ConfigurationError(f"port {asked['port']} is taken; give another with --port")
+    home.mkdir(parents=True, exist_ok=True)
+    _note(home, {**state, **asked})
+
+
+def _cores(qc_workers: int) -> dict[str, str]:
+    """Each worker of the pool qc gets its part of the cores, unless the environment says otherwise."""
+    return {"CAIRN_WORKERS__N_WORKERS": str(max(1, (os.cpu_count() or 1) // qc_workers))} if qc_workers > 1 else {}
+
+
 def _deploy(home: Path, environment: Mapping[str, str], every: float | None) -> None:
-    """The deployments of prefect.yaml, with another schedule where one is asked for."""
+    """Work pools and the deployments of prefect.yaml, with another schedule where one is asked for; once for each."""
     import yaml  # noqa: PLC0415
 
     content = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
     if every is not None:
         for deployment in content["deployments"]:
             deployment["schedules"] = [{"interval": every}]
+    text = yaml.safe_dump(content, sort_keys=False)
+    if _state(home).get("deployed") == text:
+        return
+    for pool in {each["work_pool"]["name"] for each in content["deployments"]}:
+        _prefect(environment, "work-pool", "create", pool, "--type", "process", "--overwrite")
     file = home / "prefect.yaml"
-    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     _prefect(environment, "--no-prompt", "deploy", "--all", "--prefect-file", str(file))
+    _note(home, {**_state(home), "deployed": text})
 
 
 def _prefect(environment: Mapping[str, str], *words: str) -> None:
@@ -146,7 +207,9 @@ def _start(home: Path, environment: Mapping[str, str], name: str, *words: str) -
             start_new_session=True,
         )
     entry = {"name": name, "pid": process.pid, "created": psutil.Process(process.pid).create_time()}
-    (home / STATE_FILE).write_text(json.dumps([*_listed(home), entry]), encoding="utf-8")
+    state = _state(home)
+    others = [each for each in state.get("processes", []) if each["name"] != name]
+    _note(home, {**state, "processes": [*others, entry]})
 
 
 def _wait_for(port: int, home: Path) -> None:
@@ -163,41 +226,51 @@ def _wait_for(port: int, home: Path) -> None:
     raise RuntimeError(f"Prefect's server did not start within {START_TIMEOUT_S:.0f} s; see {home / 'server.log'}")
 
 
-def _listed(home: Path) -> list[dict[str, Any]]:
+def _state(home: Path) -> dict[str, Any]:
+    """What was noted last: port, database, deployments, processes."""
     file = home / STATE_FILE
-    entries: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
-    return entries
+    state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return state
 
 
-def _running(home: Path) -> list[psutil.Process]:
-    """The processes of the list that live; a number that was given to another process since is not taken for one."""
-    import psutil  # noqa: PLC0415
-
-    found = []
-    for entry in _listed(home):
-        try:
-            process = psutil.Process(entry["pid"])
-            if abs(process.create_time() - entry["created"]) < 1.0 and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.NoSuchProcess:
-            continue
-    return found
+def _note(home: Path, state: Mapping[str, Any]) -> None:
+    """Replace what was noted, whole or not at all."""
+    written = home / f"{STATE_FILE}.new"
+    written.write_text(json.dumps(state), encoding="utf-8")
+    written.replace(home / STATE_FILE)
 
 
 def _stop(home: Path) -> int:
-    """End all processes of the list with their children, workers before the server; returns how many of the list."""
+    """End server, workers and what they began, runs of killed workers too; returns how many servers and workers."""
     import psutil  # noqa: PLC0415
 
-    found = _running(home)
-    family = [process for each in found for process in (*each.children(recursive=True), each)]
-    for each in reversed(found):
-        each.terminate()
+    found = processes(home)
+    roots = [psutil.Process(each.pid) for each in found]
+    orphans = [each for each in psutil.process_iter() if _began(each, home) and each not in roots]
+    family = [*orphans, *reversed(roots)]
+    for process in family:
+        _signal(process, kill=False)
     _, left = psutil.wait_procs(family, timeout=STOP_TIMEOUT_S)
-    for each in left:
-        try:
-            each.kill()
-        except psutil.NoSuchProcess:
-            continue
+    for process in left:
+        _signal(process, kill=True)
     psutil.wait_procs(left, timeout=STOP_TIMEOUT_S)
-    (home / STATE_FILE).unlink(missing_ok=True)
+    if home.is_dir():
+        _note(home, {key: value for key, value in _state(home).items() if key != "processes"})
     return len(found)
+
+
+def _began(process: psutil.Process, home: Path) -> bool:
+    """Whether a process descends from what `up` started for a folder."""
+    import psutil  # noqa: PLC0415
+
+    try:
+        return process.environ().get(MARK) == str(home)
+    except psutil.Error:  # gone, or another user's
+        return False
+
+
+def _signal(process: psutil.Process, *, kill: bool) -> None:
+    import psutil  # noqa: PLC0415
+
+    with suppress(psutil.NoSuchProcess):
+        process.kill() if kill else process.terminate()

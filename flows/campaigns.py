@@ -8,29 +8,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import flow, get_run_logger
+from prefect.events import emit_event
 
 from chem.errors import ConfigurationError
 from db.engine import without_password
 from db.tables import CalculationKind
-from flows.explore import prepare_and_guess
-from flows.verify import climb, drain
+from flows.verify import work_through
 from tasks.artifacts import publish_audit, publish_progress, publish_report
 from tasks.calculations import close_shared_pool, open_work
 from tasks.campaign import active_campaigns, expand_frontier, reach_species, why_campaign_halted
+from tasks.ladder import queue_rung
 from tasks.rungs import ladder_rungs
 from tasks.settings import ExploreSettings
-from tasks.triage import close_audits
+from tasks.triage import close_audits, generate_candidates, settle_estimates
 from tasks.work_queue import exploration_queue
 
 DATABASE_VARIABLE = "CAIRN_DATABASE"
+WORK_OPENED = "cairn.work-opened"  # events that start the other deployment at once (prefect.yaml), not on its schedule
+WORK_DONE = "cairn.work-done"
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """One step of a campaign: what it was, in words, and whether it opened new work."""
+
+    done: str
+    opened: bool = False
 
 
 @flow(name="expand", log_prints=False)
 def expand(campaign: str | None = None) -> dict[str, str]:
-    """Take each campaign one step further: a round up to its searches, or, once those are done, the next round.
+    """Take each campaign as far as what is calculated allows: enumerate, generate, decide, or begin the next round.
 
     Args:
         campaign: Only this one; None for all active ones.
@@ -40,52 +52,68 @@ def expand(campaign: str | None = None) -> dict[str, str]:
     """
     done = {}
     for settings, name in _campaigns(campaign):
-        done[name] = advance(settings, name)
-        get_run_logger().info("campaign %s: %s", name, done[name])
+        step = advance(settings, name)
+        done[name] = step.done
+        get_run_logger().info("campaign %s: %s", name, step.done)
         publish_progress(settings.database, name)
-    close_shared_pool()
+        if step.opened:
+            emit_event(WORK_OPENED, resource={"prefect.resource.id": "cairn.campaigns", "campaign": name})
     return done
 
 
-def advance(settings: ExploreSettings, campaign: str) -> str:
-    """One step of a campaign; returns what it was.
+def advance(settings: ExploreSettings, campaign: str) -> Advance:
+    """One step of a campaign, quantum chemistry left to `verify`.
 
-    Rounds are taken in order, so the network does not depend on when or where this runs.
+    Rounds are taken in order, and a stage of one is begun when the last is whole, so the network does not depend on
+    when or where this runs.
     """
-    for round_number in range(1, settings.depth + 1):
+    for number in range(1, settings.depth + 1):
         if (halted := why_campaign_halted(settings.database, campaign)) is not None:
-            return halted
-        new = expand_frontier(settings, campaign, round_number)
-        if not prepare_and_guess(settings, campaign, round_number):
-            return f"round {round_number} was interrupted"
-        waiting = open_work(exploration_queue(settings, campaign, CalculationKind.SEARCH))
-        if waiting:
-            return f"round {round_number}: {new} new reactions, {waiting} searches are open"
+            return Advance(halted)
+        new = expand_frontier(settings, campaign, number)
+        if waiting := _open(settings, campaign, CalculationKind.PREPARE):
+            return Advance(f"round {number}: {new} new reactions, {waiting} preparations are open", opened=new > 0)
+        queued = generate_candidates(settings, campaign, number)
+        if waiting := _open(settings, campaign, CalculationKind.ESTIMATE):
+            return Advance(f"round {number}: {waiting} estimates are open", opened=queued > 0)
+        queued += settle_estimates(settings, campaign, number)
+        if waiting := _open(settings, campaign, CalculationKind.SEARCH):
+            return Advance(f"round {number}: {waiting} searches are open", opened=queued > 0)
         close_audits(settings, campaign)
-        reach_species(settings, campaign, round_number)
-        if new:
-            return f"round {round_number} is complete, {new} new reactions"
-    return "complete"
+        reach_species(settings, campaign, number)
+    return Advance("complete")
+
+
+def _open(settings: ExploreSettings, campaign: str, kind: CalculationKind) -> int:
+    return open_work(exploration_queue(settings, campaign, kind))
 
 
 @flow(name="verify-campaigns", log_prints=False)
 def verify(campaign: str | None = None) -> int:
-    """Work through the searches that triage asked for, then climb the ladder of levels.
+    """Run the quantum chemistry that is open: end points, estimates, searches, then the ladder of levels.
+
+    What other workers are running is left to them.
 
     Args:
         campaign: Only this one; None for all active ones.
 
     Returns:
-        How many queues were worked on to their end.
+        How many calculations ended here.
     """
-    emptied = 0
+    ended = 0
     for settings, name in _campaigns(campaign):
-        emptied += drain(exploration_queue(settings, name, CalculationKind.SEARCH))
+        before = ended
+        for kind in (CalculationKind.PREPARE, CalculationKind.ESTIMATE, CalculationKind.SEARCH):
+            ended += work_through(exploration_queue(settings, name, kind))
+        if ended > before:
+            emit_event(WORK_DONE, resource={"prefect.resource.id": "cairn.campaigns", "campaign": name})
         for rung in ladder_rungs(settings, name):
-            climb(rung)
+            queue_rung(rung)
+            ended += work_through(rung.queue)
+        get_run_logger().info("campaign %s: %d calculations ended here", name, ended - before)
         publish_progress(settings.database, name)
     close_shared_pool()
-    return emptied
+    return ended
 
 
 @flow(name="audit", log_prints=False)

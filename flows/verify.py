@@ -28,6 +28,14 @@ def climb(rung: Rung) -> int:
     return new
 
 
+def work_through(queue: WorkQueue) -> int:
+    """Work in batches until nothing of a queue can be claimed; returns how many calculations ended here."""
+    ended = 0
+    while batch := run_calculations(queue):
+        ended += batch
+    return ended
+
+
 def drain(queue: WorkQueue) -> bool:
     """Work in batches until nothing of a queue is open, what others run included, or its campaign is halted.
 
