@@ -62,7 +62,8 @@ class Campaign:
         words = ("--db", self.url, "--home", str(self.home), "--port", str(self.port), "--every", str(EVERY_S))
         for trial in reversed(range(UP_TRIALS)):
             try:
-                return cairn("up", *words, "--qc-workers", "2")
+                cairn("up", *words, "--qc-workers", "2")
+                break
             except RuntimeError as error:
                 if not trial:
                     raise

@@ -5,7 +5,7 @@ Every write is idempotent and runs in the caller's transaction; a campaign is na
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
@@ -17,7 +17,7 @@ from chem.types import Species
 from db.base import utc_now
 from db.campaign_tables import CampaignRow, ReactionMembershipRow, SpeciesMembershipRow
 from db.convert import plain_json, settings_hash, to_species
-from db.statements import ids_by, insert_new, upsert
+from db.statements import batches, ids_by, insert_new, select_in, upsert
 from db.store import stored_ids
 from db.tables import CalculationRow, ReactionRow, SpeciesRow, TransitionStateRow
 
@@ -133,20 +133,21 @@ def mark_expanded(session: Session, campaign: str, species_keys: Iterable[str], 
         ValueError: A species is not stored.
     """
     number, now = campaign_id(session, campaign), utc_now()
-    ids = sorted(_species_ids(session, species_keys).values())
-    members = session.execute(
-        select(SpeciesMembershipRow.id, SpeciesMembershipRow.species_id).where(
-            SpeciesMembershipRow.campaign_id == number
+    changed = update(SpeciesMembershipRow).where(SpeciesMembershipRow.campaign_id == number)
+    for batch in batches(sorted(_species_ids(session, species_keys).values())):
+        session.execute(
+            changed.where(SpeciesMembershipRow.species_id.in_(batch))
+            .values(expanded_rules_hash=rules_hash, expanded_at=now)
+            .execution_options(synchronize_session=False)
         )
+
+
+def latest_round(session: Session, campaign: str) -> int:
+    """The round of the reactions that a campaign reached last; 0 where it has none yet."""
+    latest = select(func.max(ReactionMembershipRow.round)).where(
+        ReactionMembershipRow.campaign_id == campaign_id(session, campaign)
     )
-    wanted = set(ids)
-    changes = [
-        {"id": member, "expanded_rules_hash": rules_hash, "expanded_at": now}
-        for member, species_id in members
-        if species_id in wanted
-    ]
-    if changes:
-        session.execute(update(SpeciesMembershipRow), changes)
+    return session.scalars(latest).one() or 0
 
 
 def unexpanded_species(session: Session, campaign: str, *, rules_hash: str, before_round: int) -> list[Species]:
@@ -185,15 +186,37 @@ def campaign_species(session: Session, campaign: str) -> list[Species]:
     return [to_species(row) for row in session.scalars(statement)]
 
 
-def reaction_members(session: Session, campaign: str) -> dict[str, int]:
-    """Round in which a campaign first reached each of its reactions, by reaction key."""
+def reaction_members(session: Session, campaign: str, *, reaction_keys: Iterable[str] | None = None) -> dict[str, int]:
+    """Round in which a campaign first reached each of its reactions, by reaction key.
+
+    Args:
+        session: Open session.
+        campaign: Its name.
+        reaction_keys: Only these of its reactions; None for all.
+    """
     statement = (
         select(ReactionRow.key, ReactionMembershipRow.round)
         .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == ReactionRow.id)
         .where(ReactionMembershipRow.campaign_id == campaign_id(session, campaign))
         .order_by(ReactionMembershipRow.round, ReactionRow.key)
     )
-    return dict(session.execute(statement).tuples().all())
+    if reaction_keys is None:
+        return dict(session.execute(statement).tuples().all())
+    return dict(tuple(row) for row in select_in(session, statement, ReactionRow.key, reaction_keys))
+
+
+def undecided_reactions(session: Session, campaign: str) -> list[str]:
+    """Keys of the reactions of a campaign that triage did not see yet, sorted."""
+    statement = (
+        select(ReactionRow.key)
+        .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == ReactionRow.id)
+        .where(
+            ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
+            ReactionMembershipRow.action.is_(None),
+        )
+        .order_by(ReactionRow.key)
+    )
+    return list(session.scalars(statement))
 
 
 def record_decisions(session: Session, campaign: str, decisions: Mapping[str, Decision], *, round_number: int) -> None:
@@ -224,8 +247,16 @@ def record_decisions(session: Session, campaign: str, decisions: Mapping[str, De
     upsert(session, ReactionMembershipRow, rows, unique=["campaign_id", "reaction_id"], update=changed)
 
 
-def load_decisions(session: Session, campaign: str) -> dict[str, Decision]:
-    """What triage decided, by reaction key; reactions that it did not see yet are left out."""
+def load_decisions(
+    session: Session, campaign: str, *, actions: Collection[Action] | None = None
+) -> dict[str, Decision]:
+    """What triage decided, by reaction key; reactions that it did not see yet are left out.
+
+    Args:
+        session: Open session.
+        campaign: Its name.
+        actions: Only these decisions; None for all.
+    """
     statement = (
         select(
             ReactionRow.key,
@@ -236,7 +267,7 @@ def load_decisions(session: Session, campaign: str) -> dict[str, Decision]:
         .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == ReactionRow.id)
         .where(
             ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
-            ReactionMembershipRow.action.is_not(None),
+            ReactionMembershipRow.action.in_([each.value for each in (Action if actions is None else actions)]),
         )
         .order_by(ReactionRow.key)
     )

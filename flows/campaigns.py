@@ -20,7 +20,7 @@ from db.tables import CalculationKind
 from flows.verify import work_through
 from tasks.artifacts import publish_audit, publish_progress, publish_report
 from tasks.calculations import close_shared_pool, open_work
-from tasks.campaign import active_campaigns, expand_frontier, reach_species, why_campaign_halted
+from tasks.campaign import active_campaigns, expand_frontier, first_open_round, reach_species, why_campaign_halted
 from tasks.ladder import queue_rung
 from tasks.rungs import ladder_rungs
 from tasks.settings import ExploreSettings
@@ -67,7 +67,7 @@ def advance(settings: ExploreSettings, campaign: str) -> Advance:
     Rounds are taken in order, and a stage of one is begun when the last is whole, so the network does not depend on
     when or where this runs.
     """
-    for number in range(1, settings.depth + 1):
+    for number in range(first_open_round(settings.database, campaign), settings.depth + 1):
         if (halted := why_campaign_halted(settings.database, campaign)) is not None:
             return Advance(halted)
         new = expand_frontier(settings, campaign, number)

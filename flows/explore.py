@@ -6,7 +6,7 @@ from prefect import flow
 
 from db.tables import CalculationKind
 from flows.verify import climb, drain
-from tasks.campaign import expand_frontier, reach_species, start_campaign, why_campaign_halted
+from tasks.campaign import expand_frontier, first_open_round, reach_species, start_campaign, why_campaign_halted
 from tasks.rungs import ladder_rungs
 from tasks.settings import ExploreSettings
 from tasks.triage import close_audits, generate_candidates, settle_estimates
@@ -27,7 +27,7 @@ def explore(settings: ExploreSettings) -> str:
         Name of the campaign.
     """
     campaign = start_campaign(settings)
-    for round_number in range(1, settings.depth + 1):
+    for round_number in range(first_open_round(settings.database, campaign), settings.depth + 1):
         halted = why_campaign_halted(settings.database, campaign) is not None
         if halted or not explore_round(settings, campaign, round_number):
             break

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from sqlalchemy.orm import Session
 
-from chem.audit import AuditOutcome
 from chem.enumeration import enumerate_reactions
 from chem.expansion import pair_reactions
 from chem.growth import Strategy, is_small_enough, nearest, worth_expanding
 from chem.identity import mapped_smiles
-from chem.network import Step
-from chem.outcomes import Action, Status
 from chem.types import Reaction, Species
-from chem.units import kcal_mol
-from db.audits import finished_estimates, load_audits
 from db.campaign_tables import CampaignState
 from db.campaigns import (
     add_reaction_members,
     add_species_members,
     adopt_found_reactions,
     campaign_species,
-    load_decisions,
+    latest_round,
     mark_expanded,
     reaction_members,
     unexpanded_species,
 )
 from db.engine import open_database, reading, writing
 from db.lifecycle import campaigns, reactions_left, why_halted
-from db.load import load_reactions
-from db.queries import ReactionFilter, reactions
+from db.steps import known_steps
 from db.store import add_reactions
 from db.tables import CalculationKind
 from db.work import enqueue, requeue_failed
@@ -82,6 +75,16 @@ def why_campaign_halted(database: str, campaign: str) -> str | None:
         engine.dispose()
 
 
+def first_open_round(database: str, campaign: str) -> int:
+    """Number of the round to go on with: rounds before it are over, and what later ones find does not change them."""
+    engine = open_database(database, create=False)
+    try:
+        with reading(engine) as session:
+            return max(1, latest_round(session, campaign))
+    finally:
+        engine.dispose()
+
+
 @task(name="enumerate", cache_policy=NO_CACHE)
 def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int) -> int:
     """Enumerate the reactions of every species not yet expanded, queue their preparation; returns how many are new."""
@@ -93,9 +96,9 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
             )
             seeds = seed_species(settings)
             frontier = _chosen(unexpanded, settings, only_ordinary=all(map(_is_ordinary, seeds)))
-            known = campaign_species(session, campaign)
-            members = set(reaction_members(session, campaign))
+            known = campaign_species(session, campaign) if settings.maximum_pairs else []
             left = reactions_left(session, campaign)
+            members = set() if left is None else set(reaction_members(session, campaign))
         frontier, found = _expanded(frontier, settings, members, left)
         if not frontier:
             return 0
@@ -166,61 +169,16 @@ def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -
         with writing(engine) as session:
             adopt_found_reactions(session, campaign, search_settings(settings))
         with reading(engine) as session:
-            level = settings.theory
-            rounds = reaction_members(session, campaign)
-            records = reactions(
+            steps = known_steps(
                 session,
-                filters=ReactionFilter(campaign=campaign, verdicts=frozenset({Status.PASSED}), level_key=level.key),
+                campaign,
+                level_key=settings.theory.key,
+                estimate_settings=calculation_settings(settings, CalculationKind.ESTIMATE),
+                up_to_round=round_number,
             )
-            # What a later round found counts there.
-            heights = {
-                record.key: (record.barrier_forward_kcal_mol, record.barrier_reverse_kcal_mol)
-                for record in records
-                if rounds[record.key] <= round_number
-            }
-            heights = _believed_heights(session, settings, campaign) | heights
-            sides = load_reactions(session, list(heights))
-        steps = [
-            Step(
-                key=key,
-                reactants=tuple(each.key for each in sides[key].reactants),
-                products=tuple(each.key for each in sides[key].products),
-                barrier_forward_kcal_mol=forward,
-                barrier_reverse_kcal_mol=reverse,
-            )
-            for key, (forward, reverse) in heights.items()
-            if forward is not None and reverse is not None
-        ]
         seeds = [species.key for species in seed_species(settings)]
         reached = worth_expanding(seeds, steps, settings.growth, max_barrier_kcal_mol=settings.max_barrier_kcal_mol)
         with writing(engine) as session:
             return add_species_members(session, campaign, sorted(reached), round_number=round_number)
     finally:
         engine.dispose()
-
-
-def _believed_heights(
-    session: Session, settings: ExploreSettings, campaign: str
-) -> dict[str, tuple[float | None, float | None]]:
-    """Both heights of the estimates that this very campaign believes, kcal/mol, without those its audit refuted."""
-    refuted = {
-        key
-        for key, audit in load_audits(session, campaign).items()
-        if audit.outcome in {AuditOutcome.WRONG_SADDLE, AuditOutcome.NOT_VERIFIED}
-    }
-    believed = [
-        key
-        for key, decision in load_decisions(session, campaign).items()
-        if decision.action is Action.ACCEPT and key not in refuted
-    ]
-    found = finished_estimates(
-        session,
-        believed,
-        settings.theory.key,
-        calculation_settings(settings, CalculationKind.ESTIMATE),
-    )
-    return {
-        key: (kcal_mol(each.forward_ev), kcal_mol(each.reverse_ev))
-        for key, each in found.items()
-        if each.forward_ev is not None and each.reverse_ev is not None
-    }

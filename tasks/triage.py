@@ -27,7 +27,7 @@ from db.audits import (
     load_audits,
     record_expected_errors,
 )
-from db.campaigns import campaign_id, load_decisions, reaction_members, record_decisions
+from db.campaigns import campaign_id, load_decisions, reaction_members, record_decisions, undecided_reactions
 from db.engine import open_database, reading, writing
 from db.lifecycle import charge
 from db.load import load_candidates, load_end_points
@@ -54,8 +54,7 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
     engine = open_database(settings.database)
     try:
         with reading(engine) as session:
-            decided = load_decisions(session, campaign)
-            keys = sorted(set(reaction_members(session, campaign)) - set(decided))
+            keys = undecided_reactions(session, campaign)
             ends = load_end_points(session, keys, settings.theory.key, preparation_settings(settings))
             stored = load_candidates(session, keys, candidate_settings(settings))
         keys = [key for key in keys if key in ends]
@@ -97,7 +96,7 @@ def settle_estimates(settings: ExploreSettings, campaign: str, round_number: int
         with reading(engine) as session:
             polished = _polished(session, settings, campaign)
             threshold, errors = _judged(session, settings, campaign, polished)
-            rounds, known = reaction_members(session, campaign), load_audits(session, campaign)
+            known = load_audits(session, campaign)
         decisions = {
             key: settled(
                 settings.verify,
@@ -126,6 +125,7 @@ def settle_estimates(settings: ExploreSettings, campaign: str, round_number: int
         ]
         sent = [key for key, decision in decisions.items() if decision.action is Action.REFINE]
         with writing(engine) as session:
+            rounds = reaction_members(session, campaign, reaction_keys=audited)
             record_expected_errors(
                 session,
                 {
@@ -196,7 +196,7 @@ class _Polished:
 def _polished(session: Session, settings: ExploreSettings, campaign: str) -> dict[str, _Polished]:
     """By reaction key, those that the first look left to the polish."""
     level = settings.theory
-    waiting = {key: each for key, each in load_decisions(session, campaign).items() if each.action is Action.POLISH}
+    waiting = load_decisions(session, campaign, actions={Action.POLISH})
     estimates = finished_estimates(
         session, waiting, level.key, calculation_settings(settings, CalculationKind.ESTIMATE)
     )
@@ -232,7 +232,7 @@ def _own_calibration(session: Session, settings: ExploreSettings, campaign: str)
     """The random sample of the campaign: finished audits, and what was drawn of the reactions sent to the search."""
     audits = load_audits(session, campaign)
     sample = []
-    for key, decision in load_decisions(session, campaign).items():
+    for key, decision in load_decisions(session, campaign, actions={Action.ACCEPT, Action.REFINE}).items():
         audit = audits.get(key)
         if audit is not None and audit.outcome is not None:
             error = audit.error_kcal_mol if audit.outcome is AuditOutcome.VERIFIED else float("inf")
