@@ -36,10 +36,10 @@ from benchmarks.synthetic import (
     fill,
     geometry_of,
     pattern,
+    prepared_with,
     reaction_of,
     species_of,
 )
-from chem.endpoints import PreparedPair, PreparedReaction
 from chem.generator import EndPoints
 from chem.growth import GrowthSettings, worth_expanding
 from chem.identity import mapped_smiles
@@ -146,21 +146,6 @@ def size_bytes(engine: Engine, file: Path | None) -> int:
         return sum(each.stat().st_size for each in file.parent.glob(f"{file.name}*"))
     with reading(engine) as session:
         return int(session.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
-
-
-def prepared_with(pair: EndPoints) -> PreparedReaction:
-    """What a preparation brings."""
-    return PreparedReaction(
-        reaction_key=pair.reaction_key,
-        level=resolve_level("gfn2"),
-        pairs=(
-            PreparedPair(
-                ends=pair, reactant_energy_ev=0.0, product_energy_ev=0.0, motion_angstrom=0.0, guess_energy_ev=0.0
-            ),
-        ),
-        gradient_calls=1,
-        seconds=0.0,
-    )
 
 
 def measured(

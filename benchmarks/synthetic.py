@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Engine, func, insert, literal_column, select, text
 
+from chem.endpoints import PreparedPair, PreparedReaction
 from chem.enumeration import EnumerationRules, enumerate_reactions
+from chem.generator import EndPoints
 from chem.identity import mapped_smiles
 from chem.levels import resolve_level
 from chem.smiles import parse_smiles
@@ -48,6 +50,21 @@ def geometry_of(reaction: Reaction, shift_angstrom: float = 0.0) -> Geometry:
     """Its atoms in a line."""
     numbers = reaction.reactant_graph.numbers
     return Geometry(numbers=numbers, positions=[[float(i), 0.0, shift_angstrom] for i in range(len(numbers))])
+
+
+def prepared_with(pair: EndPoints) -> PreparedReaction:
+    """What a preparation brings."""
+    return PreparedReaction(
+        reaction_key=pair.reaction_key,
+        level=resolve_level("gfn2"),
+        pairs=(
+            PreparedPair(
+                ends=pair, reactant_energy_ev=0.0, product_energy_ev=0.0, motion_angstrom=0.0, guess_energy_ev=0.0
+            ),
+        ),
+        gradient_calls=1,
+        seconds=0.0,
+    )
 
 
 def species_of(model: Species, number: int) -> Species:
