@@ -37,7 +37,7 @@ def up_command(
     qc_workers: Annotated[int, typer.Option("--qc-workers", min=1, help="Workers of the pool qc.")] = 1,
     every: Annotated[
         float | None,
-        typer.Option(min=5.0, metavar="S", help="Run every deployment so often, s, instead of as prefect.yaml says."),
+        typer.Option(min=5.0, metavar="S", help="Run expand and verify so often, s, instead of as prefect.yaml says."),
     ] = None,
 ) -> None:
     """Start everything that runs campaigns by itself: a server, the pools gpu and qc, their workers, the deployments.
@@ -72,6 +72,7 @@ def up_command(
         "PREFECT_SERVER_DATABASE_TIMEOUT": "60",  # s; its SQLite file is locked for long on a busy machine
         # Leases of concurrency limits in memory are lost with the server, and their slots stay taken for good.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        "PREFECT_SERVER_SERVICES_SCHEDULER_MAX_RUNS": "20",  # of a deployment, ahead; 100 keep a small server busy
         "PREFECT_CLI_PROMPT": "false",
         "CHECKOUT_OF_CAIRN": str(ROOT),
         "CAIRN_DATABASE": where,
@@ -161,7 +162,8 @@ def _deploy(home: Path, environment: Mapping[str, str], every: float | None) -> 
     content = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
     if every is not None:
         for deployment in content["deployments"]:
-            deployment["schedules"] = [{"interval": every}]
+            if deployment["name"] in {"expand", "verify"}:
+                deployment["schedules"] = [{"interval": every}]
     text = yaml.safe_dump(content, sort_keys=False)
     if _state(home).get("deployed") == text:
         return

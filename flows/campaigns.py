@@ -17,6 +17,7 @@ from prefect.events import emit_event
 from chem.errors import ConfigurationError
 from db.engine import without_password
 from db.tables import CalculationKind
+from flows.backlog import cancel_overtaken_runs
 from flows.verify import work_through
 from tasks.artifacts import publish_audit, publish_progress, publish_report
 from tasks.calculations import close_shared_pool, open_work
@@ -58,6 +59,7 @@ def expand(campaign: str | None = None) -> dict[str, str]:
         publish_progress(settings.database, name)
         if step.opened:
             emit_event(WORK_OPENED, resource={"prefect.resource.id": "cairn.campaigns", "campaign": name})
+    cancel_overtaken_runs()
     return done
 
 
@@ -113,6 +115,7 @@ def verify(campaign: str | None = None) -> int:
         get_run_logger().info("campaign %s: %d calculations ended here", name, ended - before)
         publish_progress(settings.database, name)
     close_shared_pool()
+    cancel_overtaken_runs()
     return ended
 
 
@@ -130,6 +133,7 @@ def audit(campaign: str | None = None) -> int:
     for settings, name in _campaigns(campaign):
         ended += close_audits(settings, name)
         publish_audit(settings.database, name)
+    cancel_overtaken_runs()
     return ended
 
 
@@ -144,7 +148,9 @@ def report(campaign: str | None = None, folder: str = "runs/reports") -> list[st
     Returns:
         Their paths.
     """
-    return [str(publish_report(settings.database, name, Path(folder))) for settings, name in _campaigns(campaign)]
+    paths = [str(publish_report(settings.database, name, Path(folder))) for settings, name in _campaigns(campaign)]
+    cancel_overtaken_runs()
+    return paths
 
 
 def _campaigns(campaign: str | None) -> Iterator[tuple[ExploreSettings, str]]:

@@ -31,6 +31,8 @@ from tasks.scratch import open_scratch, remove_abandoned
 Job = TypeVar("Job")
 Value = TypeVar("Value")
 
+_LOOK_S = 5.0  # how often a pool is asked whether it still works; one that broke may leave its jobs without an answer
+_MOST_POOLS = 5
 _RETIRED = 79  # exit code of a worker that found itself too large before it began a job
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _SCRATCH_VARIABLES = ("PYSCF_TMPDIR", "TMPDIR")
@@ -99,13 +101,7 @@ class WorkerPool:
     def __init__(self, limits: WorkerLimits) -> None:
         self.limits = limits
         remove_abandoned()
-        self._pool = ProcessPool(
-            max_workers=limits.processes,
-            max_tasks=limits.jobs_per_worker,
-            initializer=_initialize,
-            initargs=(os.getpid(), limits),
-            context=multiprocessing.get_context("spawn"),
-        )
+        self._pool = self._open()
 
     def __enter__(self) -> Self:
         return self
@@ -125,11 +121,15 @@ class WorkerPool:
         """Run a module-level function over jobs and yield each as it ends, in the order of ending.
 
         Jobs are drawn from the iterable only as workers come free, so that a generator can claim work as it goes.
-        A crash, a hang, a lost worker or an exception costs the one job and is reported as its `fault`.
+        A crash, a hang, a lost worker or an exception costs the one job and is reported as its `fault`. A worker killed
+        while it held the lock of the pool's pipe takes the pool with it: then another pool runs the same jobs.
+
+        Raises:
+            RuntimeError: One pool after another broke.
         """
         source = iter(jobs)
         running: dict[ProcessFuture, Job] = {}
-        exhausted = False
+        exhausted, broken = False, 0
         while True:
             while not exhausted and len(running) < self.limits.processes:
                 try:
@@ -140,7 +140,14 @@ class WorkerPool:
                 running[self._schedule(function, job)] = job
             if not running:
                 return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            done, _ = wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+            if not self._pool.active:
+                broken += 1
+                if broken > _MOST_POOLS:
+                    raise RuntimeError(f"{broken} pools of worker processes broke one after another; see the log above")
+                self._replace()
+                running = {self._schedule(function, job): job for job in running.values()}
+                continue
             for future in done:
                 job = running.pop(future)
                 error = future.exception()
@@ -160,9 +167,28 @@ class WorkerPool:
                     peak_memory_gib=done_job.peak_memory_gib,
                 )
 
+    def _open(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=self.limits.processes,
+            max_tasks=self.limits.jobs_per_worker,
+            initializer=_initialize,
+            initargs=(os.getpid(), self.limits),
+            context=multiprocessing.get_context("spawn"),
+        )
+
+    def _replace(self) -> None:
+        """Another pool in place of one that broke."""
+        self._pool.stop()
+        self._pool.join()
+        remove_abandoned()
+        self._pool = self._open()
+
     def _schedule(self, function: Callable[[Job], Value], job: Job) -> ProcessFuture:
         arguments = (function, job, self.limits.memory_gib)
-        return self._pool.schedule(_run, args=arguments, timeout=self.limits.job_timeout_s)
+        try:
+            return self._pool.schedule(_run, args=arguments, timeout=self.limits.job_timeout_s)
+        except RuntimeError:  # it broke: `run` will see that and give its jobs to another
+            return ProcessFuture()
 
 
 def _fault(error: BaseException, timeout_s: float) -> str:

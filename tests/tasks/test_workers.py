@@ -114,6 +114,30 @@ def test_a_hung_job_is_killed_and_the_rest_go_on(pool):
     assert [done[job].value for job in (0, 2, 3)] == [0, 2, 3]
 
 
+def break_pipe(pool):
+    """As a worker that dies while it holds the lock of the pipe: the pool's own threads end."""
+    pool._pool._pool_manager.worker_manager.pool_channel.reader.close()
+
+
+def test_a_pool_that_breaks_is_replaced_and_loses_no_job():
+    with WorkerPool(WorkerLimits(n_workers=2)) as pool:
+
+        def numbers():
+            yield from range(3)
+            break_pipe(pool)
+            yield from range(3, 6)
+
+        assert sorted(each.value for each in pool.run(square, numbers())) == [0, 1, 4, 9, 16, 25]
+        assert [each.value for each in pool.run(square, [7])] == [49]
+
+
+def test_a_pool_that_broke_between_two_batches_is_replaced():
+    with WorkerPool(WorkerLimits(n_workers=1)) as pool:
+        assert [each.value for each in pool.run(square, [2])] == [4]
+        break_pipe(pool)
+        assert [each.value for each in pool.run(square, [3])] == [9]
+
+
 def test_an_exception_costs_only_its_job(pool):
     (done,) = pool.run(raise_error, [1])
     assert done.value is None
