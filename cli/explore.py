@@ -97,9 +97,11 @@ def run_exploration(settings: ExploreSettings, *, json_lines: bool) -> None:
     with live_progress(settings, name):
         from flows.explore import explore  # noqa: PLC0415  (two seconds of Prefect, under the progress display)
         from tasks.calculations import close_shared_pool  # noqa: PLC0415
+        from tasks.runner import cluster_for  # noqa: PLC0415
 
         try:
-            explore(settings)
+            with cluster_for(settings) as placed:
+                explore(placed)
         finally:
             close_shared_pool()
     from cli.finish import finish  # noqa: PLC0415

@@ -8,6 +8,7 @@ from db.tables import CalculationKind
 from flows.verify import climb, drain
 from tasks.campaign import expand_frontier, first_open_round, reach_species, start_campaign, why_campaign_halted
 from tasks.rungs import ladder_rungs
+from tasks.runner import make_task_runner
 from tasks.settings import ExploreSettings
 from tasks.triage import close_audits, generate_candidates, settle_estimates
 from tasks.work_queue import exploration_queue
@@ -27,9 +28,10 @@ def explore(settings: ExploreSettings) -> str:
         Name of the campaign.
     """
     campaign = start_campaign(settings)
+    one_round = explore_round.with_options(task_runner=make_task_runner(settings))
     for round_number in range(first_open_round(settings.database, campaign), settings.depth + 1):
         halted = why_campaign_halted(settings.database, campaign) is not None
-        if halted or not explore_round(settings, campaign, round_number):
+        if halted or not one_round(settings, campaign, round_number):
             break
     return campaign
 

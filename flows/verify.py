@@ -6,10 +6,11 @@ import time
 
 from prefect import flow
 
-from tasks.calculations import open_work, run_calculations
+from tasks.calculations import open_work
 from tasks.campaign import why_campaign_halted
 from tasks.ladder import queue_rung
 from tasks.rungs import Rung
+from tasks.runner import calculate
 from tasks.work_queue import WorkQueue
 
 WAIT_FOR_OTHERS_S = 2.0
@@ -31,7 +32,7 @@ def climb(rung: Rung) -> int:
 def work_through(queue: WorkQueue) -> int:
     """Work in batches until nothing of a queue can be claimed; returns how many calculations ended here."""
     ended = 0
-    while batch := run_calculations(queue):
+    while batch := calculate(queue):
         ended += batch
     return ended
 
@@ -43,7 +44,7 @@ def drain(queue: WorkQueue) -> bool:
         Whether the queue is empty.
     """
     while open_work(queue):
-        if run_calculations(queue):
+        if calculate(queue):
             continue
         if queue.campaign is not None and why_campaign_halted(queue.database, queue.campaign) is not None:
             return False

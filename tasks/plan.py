@@ -69,6 +69,7 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
         "database",
         "report",
         "workers",
+        "runner",
         "level",
         "checkpoint",
         "confidence",
@@ -93,7 +94,7 @@ def campaign_name(settings: ExploreSettings) -> str:
 
 def specified(settings: ExploreSettings) -> dict[str, Any]:
     """Everything that was asked for of a campaign, as JSON values, without what belongs to the machine that runs it."""
-    values = settings.model_dump(mode="json", exclude={"name", "database", "report", "budget"})
+    values = settings.model_dump(mode="json", exclude={"name", "database", "report", "budget", "runner"})
     del values["workers"]["n_workers"], values["sampling"]["device"]
     for name in ("levels", "checkpoint", "confidence"):
         if values[name] is not None:

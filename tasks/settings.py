@@ -89,6 +89,28 @@ class SamplingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSettings:
+    """Where the calculations of a round run.
+
+    Attributes:
+        kind: `local`: worker processes of the program itself; `dask`: such processes on every worker of a Dask cluster.
+        address: Scheduler of the cluster, such as tcp://head:8786; None starts one on this machine.
+        processes: Dask workers of that one.
+    """
+
+    kind: Literal["local", "dask"] = "local"
+    address: str | None = None
+    processes: int = 2
+
+    def __post_init__(self) -> None:
+        """There is at least one worker, and an address only for Dask."""
+        if self.processes < 1:
+            raise ConfigurationError(f"processes must be at least 1, got {self.processes}")
+        if self.address is not None and self.kind != "dask":
+            raise ConfigurationError(f"the address {self.address} of a Dask scheduler needs kind: dask")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LadderSettings:
     """Levels of theory above the one that explores.
 
@@ -150,6 +172,7 @@ class ExploreSettings(BaseSettings):
     ladder: LadderSettings = LadderSettings()
     verification: VerificationSettings = VerificationSettings()
     workers: WorkerLimits = WorkerLimits()
+    runner: RunnerSettings = RunnerSettings()
 
     @property
     def theory(self) -> LevelOfTheory:

@@ -136,6 +136,14 @@ def test_killed_and_resumed_it_ends_with_the_same_network(undisturbed, environme
     assert all("killed" in reason for _, reason in abandoned)
 
 
+def test_on_two_dask_workers_it_ends_with_the_same_network(undisturbed, environment, tmp_path):
+    database = tmp_path / "network.db"
+    explore(database, {**environment, "CAIRN_RUNNER__KIND": "dask"})
+    assert network(database) == network(undisturbed[0])
+    claimants = {name for (name,) in rows(database, "SELECT DISTINCT finished_by FROM calculation")}
+    assert len({name.split(":")[1] for name in claimants}) == 2  # processes
+
+
 def test_interrupted_it_ends_within_five_seconds_and_leaves_no_child(environment, tmp_path):
     database = tmp_path / "network.db"
     process = subprocess.Popen(command(database), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
