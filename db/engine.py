@@ -21,6 +21,7 @@ from db.schema import Schema, SchemaState, find_schema, migrate, schema_versions
 BUSY_TIMEOUT_MS = 30_000  # four writers on one SQLite file: no error with it, a quarter of transactions fail without
 _SCHEMA_LOCK = 0x636169726E  # PostgreSQL advisory lock while the schema is made: "cairn" in ASCII
 _READ_ONLY = "cairn_read_only"
+_INSUFFICIENT_PRIVILEGE = "42501"  # of PostgreSQL
 
 
 def open_database(url: str | Path, *, create: bool = True) -> Engine:
@@ -85,9 +86,20 @@ def writing(engine: Engine) -> Iterator[Session]:
     """A session in one write transaction: committed at the end, rolled back on an exception.
 
     On SQLite it takes the write lock at once (`BEGIN IMMEDIATE`), so that reading first and writing later is safe.
+
+    Raises:
+        DatabaseError: This user may only read.
     """
-    with Session(engine) as session, session.begin():
-        yield session
+    try:
+        with Session(engine) as session, session.begin():
+            yield session
+    except DBAPIError as error:
+        if not _may_not_write(error):
+            raise
+        raise DatabaseError(
+            f"database {_name(engine.url)} may only be read by this user ({str(error.orig).strip()}); give an account"
+            " that may write, or a file that you may write to"
+        ) from error
 
 
 @contextmanager
@@ -126,6 +138,13 @@ def without_password(url: str) -> str:
         parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, parsed.query
     )  # `URL.set` leaves out what is None
     return bare.render_as_string(hide_password=False)
+
+
+def _may_not_write(error: DBAPIError) -> bool:
+    """Whether a statement failed for want of the right to write."""
+    if getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
+        return True
+    return getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_READONLY")
 
 
 def _parse(url: str | Path) -> URL:

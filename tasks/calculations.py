@@ -18,6 +18,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from structlog.typing import FilteringBoundLogger
 
 from chem.errors import ElementError, ResourceError
 from chem.identity import mapped_smiles
@@ -39,6 +40,7 @@ from db.work import (
 )
 from tasks import jobs
 from tasks.job_making import Job, make_jobs
+from tasks.log import event_log
 from tasks.periodic import every
 from tasks.scratch import process_lives
 from tasks.work_queue import WorkQueue
@@ -131,13 +133,16 @@ def run_calculations(queue: WorkQueue) -> int:
     engine = open_database(queue.database)
     worker = worker_name()
     pool = shared_pool(queue.workers)
+    log = event_log(queue.log).bind(campaign=queue.campaign, level=queue.level.name, worker=worker)
     try:
-        release_dead_workers(engine)
+        if returned := release_dead_workers(engine):
+            log.warning("attempts of dead processes returned", count=returned)
         with _beating(engine, worker):
             source = islice(_claimed_jobs(engine, queue, worker), BATCH)
             count = 0
             for finished in pool.run(_FUNCTIONS[queue.kind], source):
                 _store(engine, finished)
+                _log_end(log, finished)
                 count += 1
             return count
     finally:
@@ -230,6 +235,25 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
             finished.job.restart.forget()
     except LeaseLostError as error:  # another worker has taken over and will store its own result
         logger.warning("%s", error)
+
+
+def _log_end(log: FilteringBoundLogger, finished: Finished[Job, Any]) -> None:
+    claimed, value = finished.job.claimed, finished.value
+    bound = log.bind(reaction=claimed.subject_key, kind=claimed.kind.value, attempt=claimed.attempt)
+    if value is None:
+        bound.warning("calculation ended by infrastructure", reason=finished.fault)
+        return
+    found = value.prepared if isinstance(value, jobs.PrepareReport) else value.result
+    failure = found if isinstance(found, Failure) else getattr(found, "failure", None)
+    source = value if isinstance(value, jobs.EstimateReport) else found
+    bound.info(
+        "calculation ended",
+        failure=None if failure is None else failure.kind,
+        gradient_calls=source.gradient_calls,
+        seconds=round(source.seconds, 3),
+        cpu_seconds=finished.cpu_seconds,
+        peak_memory_gib=finished.peak_memory_gib,
+    )
 
 
 def _spent(counted: Spent, finished: Finished[Job, Any]) -> Spent:

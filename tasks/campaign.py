@@ -28,6 +28,7 @@ from db.store import add_reactions
 from db.tables import CalculationKind
 from db.work import enqueue, requeue_failed
 from tasks.campaign_start import store_campaign
+from tasks.log import event_log
 from tasks.plan import (
     calculation_settings,
     preparation_settings,
@@ -123,6 +124,9 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
                 settings=preparation_settings(settings),
             )
             mark_expanded(session, campaign, [each.key for each in frontier], rules_hash=rules_hash(settings))
+        event_log(settings.log).info(
+            "species expanded", campaign=campaign, round=round_number, species=len(frontier), new_reactions=new
+        )
         return new
     finally:
         engine.dispose()
@@ -179,6 +183,10 @@ def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -
         seeds = [species.key for species in seed_species(settings)]
         reached = worth_expanding(seeds, steps, settings.growth, max_barrier_kcal_mol=settings.max_barrier_kcal_mol)
         with writing(engine) as session:
-            return add_species_members(session, campaign, sorted(reached), round_number=round_number)
+            new = add_species_members(session, campaign, sorted(reached), round_number=round_number)
+        event_log(settings.log).info(
+            "species reached", campaign=campaign, round=round_number, known_steps=len(steps), new_species=new
+        )
+        return new
     finally:
         engine.dispose()

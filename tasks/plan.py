@@ -20,6 +20,7 @@ from db.convert import settings_hash
 from db.lifecycle import budget, specification
 from db.tables import CalculationKind
 from tasks.generators import check_generator, generator_settings
+from tasks.log import event_log
 from tasks.settings import ExploreSettings, load_settings
 
 
@@ -57,6 +58,7 @@ def check_settings(settings: ExploreSettings) -> None:
             if searches:
                 check_forces(level)
     check_generator(settings)
+    event_log(settings.log)
 
 
 def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
@@ -68,6 +70,7 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
         "budget",
         "database",
         "report",
+        "log",
         "workers",
         "runner",
         "level",
@@ -94,7 +97,7 @@ def campaign_name(settings: ExploreSettings) -> str:
 
 def specified(settings: ExploreSettings) -> dict[str, Any]:
     """Everything that was asked for of a campaign, as JSON values, without what belongs to the machine that runs it."""
-    values = settings.model_dump(mode="json", exclude={"name", "database", "report", "budget", "runner"})
+    values = settings.model_dump(mode="json", exclude={"name", "database", "report", "log", "budget", "runner"})
     del values["workers"]["n_workers"], values["sampling"]["device"]
     for name in ("levels", "checkpoint", "confidence"):
         if values[name] is not None:

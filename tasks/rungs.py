@@ -181,7 +181,7 @@ def ladder_rungs(settings: ExploreSettings, campaign: str) -> list[Rung]:
         below = level.key
         if ladder.undecided and verification is not None:
             rungs.append(_search_rung(settings, campaign, level, workers))
-    return rungs
+    return [replace(rung, queue=replace(rung.queue, log=settings.log)) for rung in rungs]
 
 
 def _search_rung(settings: ExploreSettings, campaign: str, level: LevelOfTheory, workers: WorkerLimits) -> Rung:

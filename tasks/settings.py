@@ -148,6 +148,7 @@ class ExploreSettings(BaseSettings):
     depth: int = Field(default=1, ge=1)
     database: str = "sqlite:///runs/cairn.db"
     report: Path | None = None
+    log: Path | None = None
     level: str = "gfn2"
     levels: Path | None = None
     seed: int = Field(default=2026, ge=0)

@@ -36,6 +36,7 @@ from db.tables import CalculationKind
 from db.transition_states import transition_states
 from db.work import enqueue
 from tasks.generators import error_judge, make_generator, runs_on_gpu, weights_of
+from tasks.log import event_log
 from tasks.plan import calculation_settings, candidate_settings, preparation_settings
 from tasks.settings import ExploreSettings
 
@@ -76,10 +77,20 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
                 cpu_seconds=0.0 if on_gpu else seconds,
                 gpu_seconds=seconds if on_gpu else 0.0,
             )
-            return sum(
+            queued = sum(
                 _enqueue(session, settings, kind, [key for key in keys if decisions[key].action is action])
                 for action, kind in _KINDS.items()
             )
+        event_log(settings.log).info(
+            "transition states generated",
+            campaign=campaign,
+            round=round_number,
+            reactions=len(made),
+            gpu=on_gpu,
+            seconds=round(seconds, 3),
+            queued=queued,
+        )
+        return queued
     finally:
         engine.dispose()
 
@@ -136,7 +147,17 @@ def settle_estimates(settings: ExploreSettings, campaign: str, round_number: int
             )
             record_decisions(session, campaign, decisions, round_number=round_number)
             add_audits(session, campaign, audits, rounds=rounds)
-            return _enqueue(session, settings, CalculationKind.SEARCH, [*sent, *audited])
+            queued = _enqueue(session, settings, CalculationKind.SEARCH, [*sent, *audited])
+        if decisions:
+            event_log(settings.log).info(
+                "triage decided",
+                campaign=campaign,
+                round=round_number,
+                decided=len(decisions),
+                sent=len(sent),
+                audited=len(audited),
+            )
+        return queued
     finally:
         engine.dispose()
 

@@ -28,6 +28,7 @@ class WorkQueue:
         campaign: Only reactions of this campaign; None for all that are queued.
         reaction_keys: Only these reactions; None for all.
         workers: Limits of the worker processes.
+        log: File of events; None for none.
     """
 
     database: str
@@ -37,6 +38,7 @@ class WorkQueue:
     campaign: str | None = None
     reaction_keys: frozenset[str] | None = None
     workers: WorkerLimits = field(default_factory=WorkerLimits)
+    log: Path | None = None
 
     @property
     def level_key(self) -> str:
@@ -61,4 +63,5 @@ def exploration_queue(settings: ExploreSettings, campaign: str, kind: Calculatio
         settings=calculation_settings(settings, kind),
         campaign=campaign,
         workers=settings.workers,
+        log=settings.log,
     )

@@ -372,7 +372,8 @@ def test_the_defaults_that_the_readme_names_are_the_defaults():
 
 
 def test_the_notice_names_every_dependency_and_what_is_shipped():
-    extras = PROJECT["project"]["optional-dependencies"]["postgresql"]
+    optional = PROJECT["project"]["optional-dependencies"]
+    extras = [*optional["postgresql"], *optional["dask"]]
     for requirement in (*PROJECT["project"]["dependencies"], *extras):
         name = re.match(r"[\w-]+", requirement)[0]
         assert re.search(rf"^{name} \(", NOTICE, flags=re.MULTILINE), f"NOTICE does not name {name}"

@@ -235,6 +235,27 @@ def test_a_reading_session_cannot_write_and_does_not_hinder_the_next_writer(engi
         add_species(session, [network.hydrogen])
 
 
+@pytest.mark.server
+def test_a_role_that_may_only_read_reads_and_is_told_so_when_it_writes(postgresql_database, network):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (grants,) = (each.partition("```")[0] for each in readme.split("```pgsql\n")[1:])
+    with postgresql_database() as url:
+        owner = open_database(url)
+        with writing(owner) as session:
+            add_species(session, [network.formaldehyde])
+            name = session.execute(text("SELECT current_database()")).scalar_one()
+            session.execute(text(grants.replace("DATABASE network", f"DATABASE {name}")))
+        reader = open_database(url.replace("cairn@", "reader@"), create=False)
+        with reading(reader) as session:
+            assert session.execute(text("SELECT COUNT(*) FROM species")).scalar_one() == 1
+        with pytest.raises(DatabaseError, match="may only be read by this user"), writing(reader) as session:
+            session.execute(text("DELETE FROM species"))
+        reader.dispose()
+        with writing(owner) as session:
+            session.execute(text("DROP OWNED BY reader; DROP ROLE reader"))
+        owner.dispose()
+
+
 def test_a_reader_does_not_wait_for_a_writer_and_sees_one_state(engine, network):
     with reading(engine) as reader:
         assert reader.scalar(text("SELECT COUNT(*) FROM species")) == 0
