@@ -249,12 +249,22 @@ def bookkeeping(calm: str, campaign: Campaign) -> list[str]:
     )
     for number, attempt, abandoned in asked(campaign.url, attempts):
         found.append(f"calculation {number} ended in attempt {attempt} with {abandoned} abandoned")
-    for table in ("transition_state", "attempt", "end_points", "candidate", "barrier"):
-        counted = f"SELECT COUNT(*) FROM {table}"  # noqa: S608
-        n_calm, n_disturbed = asked(calm, counted)[0][0], asked(campaign.url, counted)[0][0]
-        if n_calm != n_disturbed:
-            found.append(f"{table}: {n_calm} and {n_disturbed} rows")
     return found + campaign.changed
+
+
+def gone_another_way(calm: str, disturbed_url: str) -> list[str]:
+    """Calculations with another number of stored results: last digits decide where a search without a saddle ends."""
+    counted = (
+        "SELECT c.kind, c.subject_key, (SELECT COUNT(*) FROM transition_state t WHERE t.calculation_id = c.id),"
+        " (SELECT COUNT(*) FROM attempt a WHERE a.calculation_id = c.id),"
+        " (SELECT COUNT(*) FROM end_points e WHERE e.calculation_id = c.id) FROM calculation c"
+    )
+    first, second = ({tuple(row[:2]): tuple(row[2:]) for row in asked(url, counted)} for url in (calm, disturbed_url))
+    return [
+        f"{key[0]} of {key[1]}: {first[key]} and {second[key]} transition states, attempts, end points"
+        for key in sorted(set(first) & set(second))
+        if first[key] != second[key]
+    ]
 
 
 def main() -> None:
@@ -279,6 +289,7 @@ def main() -> None:
         seconds = time.monotonic() - began - QUIET_S
         first, second = network(calm), network(campaign.url)
         found = differences(first, second) + bookkeeping(calm, campaign)
+        other_ways = gone_another_way(calm, campaign.url)
         reasons = asked(campaign.url, "SELECT reason, COUNT(*) FROM abandoned_attempt GROUP BY reason ORDER BY 2 DESC")
     record = {
         "database": arguments.database,
@@ -288,6 +299,7 @@ def main() -> None:
         "kills": dict(Counter(each.partition(",")[0] for each in kills)),
         "abandoned_attempts": {row[0]: row[1] for row in reasons},
         "differences": found,
+        "gone_another_way": other_ways,
     }
     print(json.dumps(record, indent=2))
     if arguments.output is not None:

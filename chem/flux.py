@@ -2,9 +2,10 @@
 
 Barriers are counted from complexes in contact, so the rate constant of n molecules is
 k = (kT / h) V^(n - 1) exp(-E / kT) (Eyring, 10.1063/1.1749604, without entropies), V the volume in which two molecules
-touch. Both directions of a step share their transition state: equilibria come out right whatever the heights are. A
-step that would turn more than 1e11 times is slowed down to that, both ways alike, which moves no equilibrium; how a
-species branches between two such steps is not resolved, and both then carry more than the slower one should.
+touch. Both directions of a step share their transition state, and heights are made consistent first
+(`chem.consistency`): equilibria come out right, and nothing runs in circles. A step that would turn more than 1e11 times
+is slowed down to that, both ways alike, which moves no equilibrium; how a species branches between two such steps is
+not resolved, and both then carry more than the slower one should.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from scipy.integrate import solve_ivp
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.linalg import lsqr
 
+from chem.consistency import consistent
 from chem.errors import CalculationError, ConfigurationError
 from chem.kinetics import BOLTZMANN_EV_PER_K, PLANCK_EV_S
 from chem.network import Step
@@ -103,7 +105,7 @@ def simulate(seeds: Iterable[str], steps: Iterable[Step], conditions: Conditions
     Raises:
         CalculationError: The equations could not be integrated.
     """
-    known = list({step.key: step for step in steps}.values())
+    known = consistent(list({step.key: step for step in steps}.values()))
     at_hand = set(seeds)
     names = sorted(at_hand.union(*(step.reactants + step.products for step in known)))
     start = np.array([conditions.concentration_mol_per_l * (name in at_hand) for name in names])

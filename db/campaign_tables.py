@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base
@@ -61,7 +61,7 @@ class ReactionMembershipRow(Base):
     """A reaction that a campaign reached, in which round, and what its triage decided (NULL: not yet)."""
 
     __tablename__ = "reaction_membership"
-    __table_args__ = (UniqueConstraint("campaign_id", "reaction_id"),)
+    __table_args__ = (UniqueConstraint("campaign_id", "reaction_id"), Index(None, "campaign_id", "action"))
     id: Mapped[Identifier]
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
     reaction_id: Mapped[int] = mapped_column(ForeignKey("reaction.id"), index=True)

@@ -57,18 +57,28 @@ def known_steps(
     for statement in (_believed(level_key, estimate_settings), _proved(level_key)):  # the latter wins
         for reaction, key, forward, reverse in session.execute(statement.where(member)):
             heights[reaction] = (key, forward, reverse)
-    sides = _sides(session, heights)
-    steps = [
+    return steps_of(session, {key: (forward, reverse, None) for key, forward, reverse in heights.values()})
+
+
+def steps_of(session: Session, heights_ev: Mapping[str, tuple[float, float, float | None]]) -> list[Step]:
+    """Stored reactions as steps, by key.
+
+    Args:
+        session: To read with.
+        heights_ev: By reaction key both heights, eV, and the half-width of their error bar, kcal/mol; None for none.
+    """
+    sides = _sides(session, heights_ev)
+    return [
         Step(
             key=key,
-            reactants=tuple(sorted(sides[reaction][Side.REACTANT])),
-            products=tuple(sorted(sides[reaction][Side.PRODUCT])),
+            reactants=tuple(sorted(sides[key][Side.REACTANT])),
+            products=tuple(sorted(sides[key][Side.PRODUCT])),
             barrier_forward_kcal_mol=kcal_mol(forward),
             barrier_reverse_kcal_mol=kcal_mol(reverse),
+            error_bar_95_kcal_mol=error_bar,
         )
-        for reaction, (key, forward, reverse) in heights.items()
+        for key, (forward, reverse, error_bar) in sorted(heights_ev.items())
     ]
-    return sorted(steps, key=lambda step: step.key)
 
 
 def _proved(level_key: str) -> Select[Any]:
@@ -111,15 +121,19 @@ def _believed(level_key: str, settings: Mapping[str, Any]) -> Select[Any]:
     )
 
 
-def _sides(session: Session, reactions: Iterable[int]) -> Mapping[int, Mapping[Side, list[str]]]:
+def _sides(session: Session, reaction_keys: Iterable[str]) -> Mapping[str, Mapping[Side, list[str]]]:
     """Keys of the species of each side, as often as they occur."""
-    found: dict[int, dict[Side, list[str]]] = defaultdict(lambda: {side: [] for side in Side})
-    statement = select(
-        ReactionSpeciesRow.reaction_id,
-        ReactionSpeciesRow.side,
-        ReactionSpeciesRow.stoichiometric_count,
-        SpeciesRow.key,
-    ).join(SpeciesRow, SpeciesRow.id == ReactionSpeciesRow.species_id)
-    for reaction, side, count, key in select_in(session, statement, ReactionSpeciesRow.reaction_id, reactions):
+    found: dict[str, dict[Side, list[str]]] = defaultdict(lambda: {side: [] for side in Side})
+    statement = (
+        select(
+            ReactionRow.key,
+            ReactionSpeciesRow.side,
+            ReactionSpeciesRow.stoichiometric_count,
+            SpeciesRow.key,
+        )
+        .join(ReactionSpeciesRow, ReactionSpeciesRow.reaction_id == ReactionRow.id)
+        .join(SpeciesRow, SpeciesRow.id == ReactionSpeciesRow.species_id)
+    )
+    for reaction, side, count, key in select_in(session, statement, ReactionRow.key, reaction_keys):
         found[reaction][Side(side)] += [key] * count
     return found

@@ -164,7 +164,7 @@ class CalculationRow(FailureColumns, Base):
     __tablename__ = "calculation"
     __table_args__ = (
         UniqueConstraint("kind", "subject_key", "level_key", "settings_hash"),
-        Index(None, "kind", "state", "id"),
+        Index(None, "kind", "state", "place", "id"),
         CheckConstraint("state IN ('pending', 'running', 'done', 'failed')", name="state"),
         CheckConstraint("(state = 'running') = (worker IS NOT NULL)", name="worker"),
     )
@@ -176,6 +176,9 @@ class CalculationRow(FailureColumns, Base):
     settings_hash: Mapped[str]
     settings: Mapped[dict[str, Any]]
     state: Mapped[str]
+    place: Mapped[float] = mapped_column(
+        default=0.0, server_default="0"
+    )  # in the queue: the smallest first, then the oldest
     attempt: Mapped[int] = mapped_column(default=0)
     faults: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int]

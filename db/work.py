@@ -116,7 +116,7 @@ def claim(
     settings: Mapping[str, Any] | None = None,
     reaction_keys: Collection[str] | None = None,
 ) -> list[ClaimedCalculation]:
-    """Take up to `limit` calculations, oldest first, those with an expired lease included.
+    """Take up to `limit` calculations, by their places, then the oldest first, those with an expired lease included.
 
     No two workers get the same one: SQLite takes its write lock first, PostgreSQL locks the rows and skips locked ones.
 
@@ -158,7 +158,9 @@ def claim(
                 return []
             payer = campaign_id(session, campaign)
             waiting = waiting.where(_is_member(payer))
-        chosen = session.scalars(waiting.order_by(CalculationRow.id).limit(limit).with_for_update(skip_locked=True))
+        chosen = session.scalars(
+            waiting.order_by(CalculationRow.place, CalculationRow.id).limit(limit).with_for_update(skip_locked=True)
+        )
         taken = (
             update(CalculationRow)
             .where(CalculationRow.id.in_(chosen.all()))
@@ -173,7 +175,7 @@ def claim(
             .returning(CalculationRow)
             .execution_options(synchronize_session=False)
         )
-        rows = sorted(session.scalars(taken), key=lambda row: row.id)
+        rows = sorted(session.scalars(taken), key=lambda row: (row.place, row.id))
         return [_claimed(row) for row in rows]
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from chem.units import KCAL_MOL_PER_EV
 from db.engine import open_database, writing
 from db.load import load_end_points
-from db.queries import reactions
+from db.places import set_places
+from db.queries import ReactionRecord, reactions
+from db.steps import steps_of
 from db.store import add_levels
 from db.work import enqueue, requeue_failed
 from tasks.rungs import Rung, starting_points
@@ -27,12 +30,31 @@ def queue_rung(rung: Rung) -> int:
                 made_with = {"end_points": queue.settings["end_points"]}
                 keys = list(load_end_points(session, [each.key for each in known], rung.from_level_key, made_with))
             add_levels(session, [queue.level])
-            return enqueue(
+            new = enqueue(
                 session,
                 kind=queue.kind,
                 reaction_keys=keys,
                 level_key=queue.level_key,
                 settings=queue.settings,
             )
+            if rung.stakes is not None and new and not rung.undecided:
+                steps = steps_of(session, {each.key: heights for each in known if (heights := _heights(each))})
+                places = rung.stakes.places(steps)
+                set_places(
+                    session,
+                    {key: places[key] for key in keys if key in places},
+                    kind=queue.kind,
+                    level_key=queue.level_key,
+                    settings=queue.settings,
+                )
+            return new
     finally:
         engine.dispose()
+
+
+def _heights(record: ReactionRecord) -> tuple[float, float, float | None] | None:
+    """Both heights, eV, and the error bar of the level below, kcal/mol."""
+    forward, reverse = record.barrier_forward_kcal_mol, record.barrier_reverse_kcal_mol
+    if forward is None or reverse is None:
+        return None
+    return forward / KCAL_MOL_PER_EV, reverse / KCAL_MOL_PER_EV, record.error_bar_95_kcal_mol

@@ -21,6 +21,7 @@ from db.queries import ReactionFilter
 from db.tables import CalculationKind
 from tasks.plan import plain_search_settings, search_settings
 from tasks.settings import ExploreSettings
+from tasks.stakes import Stakes, stakes_of
 from tasks.work_queue import WorkQueue
 from tasks.workers import WorkerLimits
 
@@ -36,6 +37,7 @@ class Rung:
         reaction_keys: Only these reactions; None for all.
         highest_barrier_kcal_mol: Only up to this forward barrier at the level below.
         undecided: Whether it searches what the level below did not decide, instead of what was proved there.
+        stakes: What decides which reaction comes first; None for the oldest.
     """
 
     queue: WorkQueue
@@ -44,6 +46,7 @@ class Rung:
     reaction_keys: frozenset[str] | None = None
     highest_barrier_kcal_mol: float | None = None
     undecided: bool = False
+    stakes: Stakes | None = None
 
 
 def starting_points(rung: Rung) -> ReactionFilter:
@@ -181,7 +184,8 @@ def ladder_rungs(settings: ExploreSettings, campaign: str) -> list[Rung]:
         below = level.key
         if ladder.undecided and verification is not None:
             rungs.append(_search_rung(settings, campaign, level, workers))
-    return [replace(rung, queue=replace(rung.queue, log=settings.log)) for rung in rungs]
+    stakes = stakes_of(settings)
+    return [replace(rung, queue=replace(rung.queue, log=settings.log), stakes=stakes) for rung in rungs]
 
 
 def _search_rung(settings: ExploreSettings, campaign: str, level: LevelOfTheory, workers: WorkerLimits) -> Rung:

@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from sqlalchemy.orm import Session
 
 from chem.audit import AuditedReaction, AuditOutcome, audit_calibration, is_drawn
+from chem.barrier_errors import HALF_WIDTH_PER_MEAN
 from chem.generator import EndPoints, Generator
 from chem.hard_checks import hard_checks
 from chem.outcomes import Action, Decision, Outcome
@@ -31,6 +32,8 @@ from db.campaigns import campaign_id, load_decisions, reaction_members, record_d
 from db.engine import open_database, reading, writing
 from db.lifecycle import charge
 from db.load import load_candidates, load_end_points
+from db.places import set_places
+from db.steps import known_steps, steps_of
 from db.store import add_candidates, add_model_version
 from db.tables import CalculationKind
 from db.transition_states import transition_states
@@ -39,6 +42,7 @@ from tasks.generators import error_judge, make_generator, runs_on_gpu, weights_o
 from tasks.log import event_log
 from tasks.plan import calculation_settings, candidate_settings, preparation_settings
 from tasks.settings import ExploreSettings
+from tasks.stakes import stakes_of
 
 _KINDS = {Action.REFINE: CalculationKind.SEARCH, Action.POLISH: CalculationKind.ESTIMATE}
 
@@ -148,6 +152,14 @@ def settle_estimates(settings: ExploreSettings, campaign: str, round_number: int
             record_decisions(session, campaign, decisions, round_number=round_number)
             add_audits(session, campaign, audits, rounds=rounds)
             queued = _enqueue(session, settings, CalculationKind.SEARCH, [*sent, *audited])
+            if queued:
+                set_places(
+                    session,
+                    _places(session, settings, campaign, round_number, {key: polished[key] for key in sent}, errors),
+                    kind=CalculationKind.SEARCH,
+                    level_key=settings.theory.key,
+                    settings=calculation_settings(settings, CalculationKind.SEARCH),
+                )
         if decisions:
             event_log(settings.log).info(
                 "triage decided",
@@ -247,6 +259,31 @@ def _judged(
     own = _own_calibration(session, settings, campaign)
     threshold = threshold_from(judge.calibration if own is None else own, settings.triage.make_rule())
     return threshold, dict(zip(features, errors, strict=True))
+
+
+def _places(
+    session: Session,
+    settings: ExploreSettings,
+    campaign: str,
+    round_number: int,
+    sent: dict[str, _Polished],
+    errors: dict[str, float],
+) -> dict[str, float]:
+    """Places of the searches of doubtful reactions, from what estimates and known barriers say of the network."""
+    doubtful = {
+        key: (each.estimate.forward_ev, each.estimate.reverse_ev, HALF_WIDTH_PER_MEAN * errors[key])
+        for key, each in sent.items()
+        if key in errors and each.estimate.forward_ev is not None and each.estimate.reverse_ev is not None
+    }
+    known = known_steps(
+        session,
+        campaign,
+        level_key=settings.theory.key,
+        estimate_settings=calculation_settings(settings, CalculationKind.ESTIMATE),
+        up_to_round=round_number,
+    )
+    certain = [step for step in known if step.key not in doubtful]
+    return stakes_of(settings).places([*certain, *steps_of(session, doubtful)])
 
 
 def _own_calibration(session: Session, settings: ExploreSettings, campaign: str) -> Calibration | None:

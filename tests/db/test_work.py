@@ -18,6 +18,7 @@ from db.campaigns import add_campaign, add_reaction_members
 from db.closing import Spent, finish, refuse
 from db.convert import to_failure
 from db.engine import reading, writing
+from db.places import set_places
 from db.store import add_reactions
 from db.tables import AbandonedAttemptRow, CalculationKind, CalculationRow
 from db.work import LeaseLostError, claim, enqueue, heartbeat, open_calculations, release, requeue_failed
@@ -119,6 +120,20 @@ def test_work_is_handed_out_oldest_first_and_once(engine, network):
     assert [one.subject_key for one in first + second] == ["shift 000", "shift 001", "shift 002"]
     assert [one.attempt for one in first + second] == [1, 1, 1]
     assert take(engine, "three") == []
+
+
+def test_work_with_a_place_comes_in_the_order_of_places(engine, network):
+    queue(engine, network)
+    with writing(engine) as session:
+        set_places(
+            session,
+            {"shift 002": -3.0, "shift 000": -1.0},
+            kind=CalculationKind.SEARCH,
+            level_key="GFN2-xTB",
+            settings={},
+        )
+    found = [one.subject_key for _ in range(3) for one in take(engine, "one", limit=1)]
+    assert found == ["shift 002", "shift 000", "shift 001"]
 
 
 def test_only_work_of_the_asked_kind_level_and_campaign_is_handed_out(engine, network):
