@@ -3,9 +3,9 @@
 Barriers are counted from complexes in contact, so the rate constant of n molecules is
 k = (kT / h) V^(n - 1) exp(-E / kT) (Eyring, 10.1063/1.1749604, without entropies), V the volume in which two molecules
 touch. Both directions of a step share their transition state, and heights are made consistent first
-(`chem.consistency`): equilibria come out right, and nothing runs in circles. A step that would turn more than 1e11 times
-is slowed down to that, both ways alike, which moves no equilibrium; how a species branches between two such steps is
-not resolved, and both then carry more than the slower one should.
+(`chem.consistency`): equilibria come out right, and nothing runs in circles. A step that would turn more than 1e11
+times is slowed down to that, both ways alike, which moves no equilibrium; how a species branches between two such steps
+is not resolved, and both then carry more than the slower one should.
 """
 
 from __future__ import annotations

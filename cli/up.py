@@ -248,7 +248,7 @@ def _stop(home: Path) -> int:
 
     found = processes(home)
     roots = [psutil.Process(each.pid) for each in found]
-    orphans = [each for each in psutil.process_iter() if _began(each, home) and each not in roots]
+    orphans = [each for each in psutil.process_iter() if began_by(each, home) and each not in roots]
     family = [*orphans, *reversed(roots)]
     for process in family:
         _signal(process, kill=False)
@@ -261,7 +261,7 @@ def _stop(home: Path) -> int:
     return len(found)
 
 
-def _began(process: psutil.Process, home: Path) -> bool:
+def began_by(process: psutil.Process, home: Path) -> bool:
     """Whether a process descends from what `up` started for a folder."""
     import psutil  # noqa: PLC0415
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 
 import httpx
+import psutil
 import pytest
 
 from cli.campaign_status import status_record
+from cli.up import began_by, processes
 from db.engine import open_database, reading
 
 INTERVAL_S = 15
@@ -50,8 +54,13 @@ def test_on_a_schedule_a_campaign_grows_by_itself_in_postgresql(tmp_path, port, 
 
     with postgresql_database() as url:
         cairn("campaign", "create", "--config", str(settings), "--db", url)
-        cairn("up", "--db", url, "--home", str(home), "--port", str(port), "--every", str(INTERVAL_S))
+        up = ("up", "--db", url, "--home", str(home), "--port", str(port), "--every", str(INTERVAL_S))
+        cairn(*up)
         try:
+            (worker,) = (each.pid for each in processes(home) if each.name == "gpu")
+            os.kill(worker, signal.SIGKILL)
+            assert "started gpu;" in cairn(*up)
+            assert "run already" in cairn(*up)
             deadline = time.monotonic() + 400
             while time.monotonic() < deadline:
                 now = status()
@@ -65,4 +74,5 @@ def test_on_a_schedule_a_campaign_grows_by_itself_in_postgresql(tmp_path, port, 
         finally:
             told = cairn("down", "--home", str(home))
         assert told == "3 processes ended\n"
+        assert not [each for each in psutil.process_iter() if began_by(each, home)]
         assert cairn("down", "--home", str(home)).startswith("nothing of")
