@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 
 from db.engine import open_database, reading
 from db.lifecycle import campaigns
@@ -13,6 +19,7 @@ from db.overview import frontier
 from db.totals import costs, progress
 from report.from_database import campaign_report, triage_entry
 from report.html import write_report
+from report.picture import draw_network
 from report.wording import triage_text
 
 LOWEST_SHOWN = 20
@@ -57,7 +64,7 @@ def publish_audit(database: str, campaign: str) -> None:
 
 
 def publish_report(database: str, campaign: str, folder: Path) -> Path:
-    """The page of a campaign as a file, with its lowest barriers, their verdicts and a link to it; returns its path."""
+    """The page of a campaign and its network as files, with lowest barriers, picture and link; returns the page."""
     engine = open_database(database, create=False)
     try:
         with reading(engine) as session:
@@ -82,6 +89,12 @@ def publish_report(database: str, campaign: str, folder: Path) -> Path:
             for each in content.lowest[:LOWEST_SHOWN]
         ],
         description=f"Lowest barriers of {campaign}",
+    )
+    picture = draw_network(content, path.with_suffix(".png"))
+    create_image_artifact(  # the image itself: the browser that shows the page may not reach the file
+        key=f"network-{_slug(campaign)}",
+        image_url=f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}",
+        description=f"Network of {campaign}, {picture}",
     )
     create_link_artifact(key=f"report-{_slug(campaign)}", link=path.as_uri(), link_text=f"report of {campaign}")
     return path

@@ -14,6 +14,7 @@ from report.drawing import draw_reaction, draw_species
 from report.html import render_report
 from report.layout import CARD_HEIGHT, CARD_WIDTH, REACTION_HEIGHT, REACTION_WIDTH, ring_layout, species_levels
 from report.network import BARRIER_COLOURS, barrier_colour, ink_on
+from report.picture import draw_network
 from report.profile import energy_profile
 from report.scene import aligned, ts_scene, xyz_text
 from report.summary import summary_table
@@ -207,3 +208,15 @@ def test_triage_is_shown_where_a_candidate_was_believed_and_only_there(content):
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(summary_table(believed))
     assert "3 sent to the search (75.0 %)" in console.export_text()
+
+
+def test_a_picture_of_the_network_is_the_same_each_time_and_names_its_species(content, tmp_path):
+    first, second = (draw_network(content, tmp_path / name).read_text() for name in ("one.svg", "two.svg"))
+    shown = {key for each in content.lowest for key in (*each.reactants, *each.products)}
+    assert len(first) == len(second)
+    assert all(f"<!-- {each.smiles} -->" in first for each in content.species if each.key in shown)
+
+
+def test_a_network_without_barriers_has_a_picture(content, tmp_path):
+    bare = replace(content, reactions=())
+    assert draw_network(bare, tmp_path / "bare.png").stat().st_size > 1000
