@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
+GPU_LIMIT = {"name": "gpu", "limit": 1, "active": True}  # one batch of the generator at a time
 STATE_FILE = "up.json"
 MARK = "UP_OF_CAIRN"  # in the environment of everything that `up` starts: its folder
 START_TIMEOUT_S = 120.0
@@ -152,11 +153,12 @@ def _check_alike(home: Path, alive: Collection[str], asked: Mapping[str, Any]) -
 
 def _cores(qc_workers: int) -> dict[str, str]:
     """Each worker of the pool qc gets its part of the cores, unless the environment says otherwise."""
-    return {"CAIRN_WORKERS__N_WORKERS": str(max(1, (os.cpu_count() or 1) // qc_workers))} if qc_workers > 1 else {}
+    return {"CAIRN_WORKERS__CORES": str(max(1, (os.cpu_count() or 1) // qc_workers))} if qc_workers > 1 else {}
 
 
 def _deploy(home: Path, environment: Mapping[str, str], every: float | None) -> None:
     """Work pools and the deployments of prefect.yaml, with another schedule where one is asked for; once for each."""
+    import httpx  # noqa: PLC0415
     import yaml  # noqa: PLC0415
 
     content = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
@@ -167,6 +169,9 @@ def _deploy(home: Path, environment: Mapping[str, str], every: float | None) -> 
     text = yaml.safe_dump(content, sort_keys=False)
     if _state(home).get("deployed") == text:
         return
+    made = httpx.post(f"{environment['PREFECT_API_URL']}/v2/concurrency_limits/", json=GPU_LIMIT, timeout=30.0)
+    if made.status_code != httpx.codes.CONFLICT:  # it is there already
+        made.raise_for_status()
     for pool in {each["work_pool"]["name"] for each in content["deployments"]}:
         _prefect(environment, "work-pool", "create", pool, "--type", "process", "--overwrite")
     file = home / "prefect.yaml"

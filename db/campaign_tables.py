@@ -26,7 +26,7 @@ class CampaignRow(Base):
 
     `settings` decide which network it finds and never change; `specification` is everything that was asked for, depth
     and ladder included (NULL for campaigns from before there was one); `budget` holds the fields of
-    `chem.budget.Budget`.
+    `chem.budget.Budget`; of the first `rounds_done` rounds it is known which species they reach.
     """
 
     __tablename__ = "campaign"
@@ -39,6 +39,7 @@ class CampaignRow(Base):
     specification: Mapped[dict[str, Any] | None]
     state: Mapped[str] = mapped_column(default=CampaignState.ACTIVE.value, server_default="active")
     budget: Mapped[dict[str, Any] | None]
+    rounds_done: Mapped[int] = mapped_column(default=0, server_default="0")
     spent_gradient_calls: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     spent_cpu_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
     spent_gpu_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")

@@ -142,12 +142,29 @@ def mark_expanded(session: Session, campaign: str, species_keys: Iterable[str], 
         )
 
 
-def latest_round(session: Session, campaign: str) -> int:
-    """The round of the reactions that a campaign reached last; 0 where it has none yet."""
-    latest = select(func.max(ReactionMembershipRow.round)).where(
-        ReactionMembershipRow.campaign_id == campaign_id(session, campaign)
+def rounds_done(session: Session, campaign: str) -> int:
+    """How many rounds of a campaign are over: what is found later does not change the species that they reach."""
+    done: int = session.scalars(select(CampaignRow.rounds_done).where(CampaignRow.name == campaign)).one()
+    return done
+
+
+def note_round_done(session: Session, campaign: str, round_number: int) -> None:
+    """Note that a round is over; in the transaction that stores the species that it reached."""
+    session.execute(
+        update(CampaignRow)
+        .where(CampaignRow.name == campaign, CampaignRow.rounds_done < round_number)
+        .values(rounds_done=round_number)
+        .execution_options(synchronize_session=False)
     )
-    return session.scalars(latest).one() or 0
+
+
+def has_round(session: Session, campaign: str, round_number: int) -> bool:
+    """Whether a campaign reached a reaction in a round."""
+    member = select(ReactionMembershipRow.id).where(
+        ReactionMembershipRow.campaign_id == campaign_id(session, campaign),
+        ReactionMembershipRow.round == round_number,
+    )
+    return session.scalars(member.limit(1)).first() is not None
 
 
 def unexpanded_species(session: Session, campaign: str, *, rules_hash: str, before_round: int) -> list[Species]:

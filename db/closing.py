@@ -85,7 +85,7 @@ def finish(
 
 
 def refuse(session: Session, claimed: ClaimedCalculation, failure: Failure) -> bool:
-    """Close a calculation that cannot be run here as failed; `db.work.requeue_failed` offers it again.
+    """Close a calculation that cannot be run here as failed; `db.requeue.requeue_failed` offers it again.
 
     Args:
         session: In a write transaction.

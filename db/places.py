@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from db.convert import settings_hash
 from db.statements import batches
-from db.tables import CalculationKind, CalculationRow
+from db.tables import CalculationKind, CalculationRow, CalculationState
 
 
 def set_places(
@@ -21,7 +21,9 @@ def set_places(
     level_key: str,
     settings: Mapping[str, Any],
 ) -> None:
-    """Say which of the queued calculations are to be done first: the smallest place, 0 where nothing is said.
+    """Say which of the waiting calculations are to be done first: the smallest place, 0 where nothing is said.
+
+    One that has a smaller place already keeps it.
 
     Args:
         session: In a write transaction.
@@ -34,8 +36,10 @@ def set_places(
         CalculationRow.kind == kind.value,
         CalculationRow.level_key == level_key,
         CalculationRow.settings_hash == settings_hash(settings),
+        CalculationRow.state == CalculationState.PENDING.value,
+        CalculationRow.place > bindparam("new_place"),  # another campaign may want it sooner
         CalculationRow.subject_key == bindparam("reaction_key"),
     )
-    rows = [{"reaction_key": key, "place": place} for key, place in sorted(places.items())]
+    rows = [{"reaction_key": key, "new_place": place} for key, place in sorted(places.items())]
     for batch in batches(rows):
-        session.connection().execute(changed, batch)
+        session.connection().execute(changed.values(place=bindparam("new_place")), batch)

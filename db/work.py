@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Engine, Select, func, select, update
+from sqlalchemy import ColumnElement, Engine, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from chem.errors import CairnError
@@ -290,27 +290,6 @@ def running_workers(engine: Engine) -> list[str]:
     with reading(engine) as session:
         statement = select(CalculationRow.worker).where(CalculationRow.state == CalculationState.RUNNING.value)
         return sorted({worker for worker in session.scalars(statement.distinct()) if worker is not None})
-
-
-def requeue_failed(session: Session, *, kind: CalculationKind | None = None) -> int:
-    """Give calculations that infrastructure ended a fresh set of attempts; results, chemical failures too, stay.
-
-    Returns:
-        How many.
-    """
-    statement = update(CalculationRow).where(CalculationRow.state == CalculationState.FAILED.value)
-    if kind is not None:
-        statement = statement.where(CalculationRow.kind == kind.value)
-    result = session.execute(
-        statement.values(
-            state=CalculationState.PENDING.value,
-            faults=0,
-            finished_at=None,
-            outcome=None,
-            **failure_values(None),
-        ).execution_options(synchronize_session=False)
-    )
-    return cast("CursorResult[Any]", result).rowcount
 
 
 def database_now(session: Session) -> datetime:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import flow, get_run_logger
+from prefect.concurrency.sync import concurrency
 from prefect.events import emit_event
 
 from chem.errors import ConfigurationError
@@ -21,7 +22,7 @@ from flows.backlog import cancel_overtaken_runs
 from flows.verify import work_through
 from tasks.artifacts import publish_audit, publish_progress, publish_report
 from tasks.calculations import close_shared_pool, open_work
-from tasks.campaign import active_campaigns, expand_frontier, first_open_round, reach_species, why_campaign_halted
+from tasks.campaign import active_campaigns, expand_frontier, open_rounds, reach_species, why_campaign_halted
 from tasks.ladder import queue_rung
 from tasks.rungs import ladder_rungs
 from tasks.settings import ExploreSettings
@@ -29,6 +30,9 @@ from tasks.triage import close_audits, generate_candidates, settle_estimates
 from tasks.work_queue import exploration_queue
 
 DATABASE_VARIABLE = "CAIRN_DATABASE"
+GPU_LIMIT = "gpu"  # Prefect's global concurrency limit; where nobody made it, nothing is limited
+GPU_PATIENCE_S = 600.0
+GPU_LEASE_S = 60.0  # after which the slot of a killed run is free again
 WORK_OPENED = "cairn.work-opened"  # events that start the other deployment at once (prefect.yaml), not on its schedule
 WORK_DONE = "cairn.work-done"
 
@@ -69,13 +73,17 @@ def advance(settings: ExploreSettings, campaign: str) -> Advance:
     Rounds are taken in order, and a stage of one is begun when the last is whole, so the network does not depend on
     when or where this runs.
     """
-    for number in range(first_open_round(settings.database, campaign), settings.depth + 1):
+    for number in open_rounds(settings, campaign):
         if (halted := why_campaign_halted(settings.database, campaign)) is not None:
             return Advance(halted)
         new = expand_frontier(settings, campaign, number)
         if waiting := _open(settings, campaign, CalculationKind.PREPARE):
             return Advance(f"round {number}: {new} new reactions, {waiting} preparations are open", opened=new > 0)
-        queued = generate_candidates(settings, campaign, number)
+        try:
+            with concurrency(GPU_LIMIT, timeout_seconds=GPU_PATIENCE_S, lease_duration=GPU_LEASE_S):
+                queued = generate_candidates(settings, campaign, number)
+        except TimeoutError:
+            return Advance(f"round {number}: another run is generating")
         if waiting := _open(settings, campaign, CalculationKind.ESTIMATE):
             return Advance(f"round {number}: {waiting} estimates are open", opened=queued > 0)
         queued += settle_estimates(settings, campaign, number)

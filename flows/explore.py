@@ -6,7 +6,7 @@ from prefect import flow
 
 from db.tables import CalculationKind
 from flows.verify import climb, drain
-from tasks.campaign import expand_frontier, first_open_round, reach_species, start_campaign, why_campaign_halted
+from tasks.campaign import expand_frontier, open_rounds, reach_species, start_campaign, why_campaign_halted
 from tasks.rungs import ladder_rungs
 from tasks.runner import make_task_runner
 from tasks.settings import ExploreSettings
@@ -29,7 +29,7 @@ def explore(settings: ExploreSettings) -> str:
     """
     campaign = start_campaign(settings)
     one_round = explore_round.with_options(task_runner=make_task_runner(settings))
-    for round_number in range(first_open_round(settings.database, campaign), settings.depth + 1):
+    for round_number in open_rounds(settings, campaign):
         halted = why_campaign_halted(settings.database, campaign) is not None
         if halted or not one_round(settings, campaign, round_number):
             break

@@ -16,17 +16,20 @@ from db.campaigns import (
     add_species_members,
     adopt_found_reactions,
     campaign_species,
-    latest_round,
+    has_round,
     mark_expanded,
+    note_round_done,
     reaction_members,
+    rounds_done,
     unexpanded_species,
 )
 from db.engine import open_database, reading, writing
 from db.lifecycle import campaigns, reactions_left, why_halted
+from db.requeue import requeue_failed
 from db.steps import known_steps
 from db.store import add_reactions
 from db.tables import CalculationKind
-from db.work import enqueue, requeue_failed
+from db.work import enqueue
 from tasks.campaign_start import store_campaign
 from tasks.log import event_log
 from tasks.plan import (
@@ -76,12 +79,15 @@ def why_campaign_halted(database: str, campaign: str) -> str | None:
         engine.dispose()
 
 
-def first_open_round(database: str, campaign: str) -> int:
-    """Number of the round to go on with: rounds before it are over, and what later ones find does not change them."""
-    engine = open_database(database, create=False)
+def open_rounds(settings: ExploreSettings, campaign: str) -> range:
+    """Numbers of the rounds to go on with: those before are over, and what later ones find does not change them.
+
+    The last one is always among them, since work may have been added to it.
+    """
+    engine = open_database(settings.database, create=False)
     try:
         with reading(engine) as session:
-            return max(1, latest_round(session, campaign))
+            return range(min(rounds_done(session, campaign) + 1, settings.depth), settings.depth + 1)
     finally:
         engine.dispose()
 
@@ -92,6 +98,8 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
     engine = open_database(settings.database)
     try:
         with reading(engine) as session:
+            if settings.growth.strategy is Strategy.GOAL and has_round(session, campaign, round_number):
+                return 0  # its few species were chosen when it began
             unexpanded = unexpanded_species(
                 session, campaign, rules_hash=rules_hash(settings), before_round=round_number
             )
@@ -184,6 +192,7 @@ def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -
         reached = worth_expanding(seeds, steps, settings.growth, max_barrier_kcal_mol=settings.max_barrier_kcal_mol)
         with writing(engine) as session:
             new = add_species_members(session, campaign, sorted(reached), round_number=round_number)
+            note_round_done(session, campaign, round_number)
         event_log(settings.log).info(
             "species reached", campaign=campaign, round=round_number, known_steps=len(steps), new_species=new
         )

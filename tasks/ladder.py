@@ -6,13 +6,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from chem.units import KCAL_MOL_PER_EV
-from db.engine import open_database, writing
+from db.engine import open_database, reading, writing
 from db.load import load_end_points
 from db.places import set_places
 from db.queries import ReactionRecord, reactions
+from db.requeue import requeue_failed
 from db.steps import steps_of
 from db.store import add_levels
-from db.work import enqueue, requeue_failed
+from db.work import enqueue
 from tasks.rungs import Rung, starting_points
 
 
@@ -37,9 +38,11 @@ def queue_rung(rung: Rung) -> int:
                 level_key=queue.level_key,
                 settings=queue.settings,
             )
-            if rung.stakes is not None and new and not rung.undecided:
+        if rung.stakes is not None and new and not rung.undecided:  # apart: it may take a while
+            with reading(engine) as session:
                 steps = steps_of(session, {each.key: heights for each in known if (heights := _heights(each))})
-                places = rung.stakes.places(steps)
+            places = rung.stakes.places(steps)
+            with writing(engine) as session:
                 set_places(
                     session,
                     {key: places[key] for key in keys if key in places},
@@ -47,7 +50,7 @@ def queue_rung(rung: Rung) -> int:
                     level_key=queue.level_key,
                     settings=queue.settings,
                 )
-            return new
+        return new
     finally:
         engine.dispose()
 

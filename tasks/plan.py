@@ -98,7 +98,7 @@ def campaign_name(settings: ExploreSettings) -> str:
 def specified(settings: ExploreSettings) -> dict[str, Any]:
     """Everything that was asked for of a campaign, as JSON values, without what belongs to the machine that runs it."""
     values = settings.model_dump(mode="json", exclude={"name", "database", "report", "log", "budget", "runner"})
-    del values["workers"]["n_workers"], values["sampling"]["device"]
+    del values["workers"]["n_workers"], values["workers"]["cores"], values["sampling"]["device"]
     for name in ("levels", "checkpoint", "confidence"):
         if values[name] is not None:
             values[name] = str(Path(values[name]).resolve())

@@ -39,7 +39,7 @@ def cluster_for(settings: ExploreSettings) -> Iterator[ExploreSettings]:
     from distributed import LocalCluster  # noqa: PLC0415
 
     limits = settings.workers
-    each = limits if limits.n_workers else replace(limits, n_workers=max(1, limits.processes // runner.processes))
+    each = replace(limits, cores=max(1, limits.all_cores // runner.processes))
     with (
         dask.config.set({"distributed.worker.daemon": False}),  # workers start processes of their own
         LocalCluster(n_workers=runner.processes, threads_per_worker=1, dashboard_address=None) as cluster,
@@ -79,9 +79,11 @@ def calculate(queue: WorkQueue) -> int:
 
 
 def _dask_workers() -> list[str]:
-    """Addresses of the workers of the cluster that the flow runs on; none elsewhere."""
+    """Addresses of the workers of the cluster that the flow runs on, once there is one; none elsewhere."""
     context = FlowRunContext.get()
     if context is None or not type(context.task_runner).__module__.startswith("prefect_dask"):
         return []
     runner: Any = context.task_runner
-    return sorted(runner.client.scheduler_info(n_workers=-1)["workers"])
+    client = runner.client
+    client.wait_for_workers(1)
+    return sorted(client.scheduler_info(n_workers=-1)["workers"])

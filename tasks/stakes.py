@@ -27,15 +27,21 @@ class Stakes:
     growth: GrowthSettings
 
     def places(self, steps: Sequence[Step]) -> dict[str, float]:
-        """Places in the queue by reaction key, for the steps with an error bar; the smallest is the first.
+        """Places in the queue by reaction key, from -1 for what matters most to 0 for what does not.
 
-        Where the rate equations cannot be integrated, passes decide.
+        They are ranks, so that campaigns with other answers may share a queue. Where the rate equations cannot be
+        integrated, passes decide.
+
+        Args:
+            steps: The network; those with an error bar get places.
         """
         scores = by_pass(self.seeds, steps)
         if self.growth.strategy is Strategy.KINETIC:
             with suppress(CalculationError):
                 scores = by_flux(self.seeds, steps, self.growth.conditions)
-        return {key: -score for key, score in scores.items()}
+        matter = [key for key, score in scores.items() if score > 0.0]
+        ranks = {key: rank / len(matter) - 1.0 for rank, key in enumerate(matter)}
+        return {key: ranks.get(key, 0.0) for key in scores}
 
 
 def stakes_of(settings: ExploreSettings) -> Stakes:

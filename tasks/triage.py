@@ -14,6 +14,7 @@ from chem.audit import AuditedReaction, AuditOutcome, audit_calibration, is_draw
 from chem.barrier_errors import HALF_WIDTH_PER_MEAN
 from chem.generator import EndPoints, Generator
 from chem.hard_checks import hard_checks
+from chem.network import Step
 from chem.outcomes import Action, Decision, Outcome
 from chem.triage import Calibration, Threshold, first_look, settled, threshold_from
 from chem.types import TSCandidate
@@ -152,10 +153,14 @@ def settle_estimates(settings: ExploreSettings, campaign: str, round_number: int
             record_decisions(session, campaign, decisions, round_number=round_number)
             add_audits(session, campaign, audits, rounds=rounds)
             queued = _enqueue(session, settings, CalculationKind.SEARCH, [*sent, *audited])
-            if queued:
+        if queued:  # apart: it may take a while
+            with reading(engine) as session:
+                steps = _steps(session, settings, campaign, round_number, {key: polished[key] for key in sent}, errors)
+            places = stakes_of(settings).places(steps)
+            with writing(engine) as session:
                 set_places(
                     session,
-                    _places(session, settings, campaign, round_number, {key: polished[key] for key in sent}, errors),
+                    places,
                     kind=CalculationKind.SEARCH,
                     level_key=settings.theory.key,
                     settings=calculation_settings(settings, CalculationKind.SEARCH),
@@ -261,15 +266,15 @@ def _judged(
     return threshold, dict(zip(features, errors, strict=True))
 
 
-def _places(
+def _steps(
     session: Session,
     settings: ExploreSettings,
     campaign: str,
     round_number: int,
     sent: dict[str, _Polished],
     errors: dict[str, float],
-) -> dict[str, float]:
-    """Places of the searches of doubtful reactions, from what estimates and known barriers say of the network."""
+) -> list[Step]:
+    """The network as it is known, with the estimates of doubtful reactions and their error bars."""
     doubtful = {
         key: (each.estimate.forward_ev, each.estimate.reverse_ev, HALF_WIDTH_PER_MEAN * errors[key])
         for key, each in sent.items()
@@ -283,7 +288,7 @@ def _places(
         up_to_round=round_number,
     )
     certain = [step for step in known if step.key not in doubtful]
-    return stakes_of(settings).places([*certain, *steps_of(session, doubtful)])
+    return [*certain, *steps_of(session, doubtful)]
 
 
 def _own_calibration(session: Session, settings: ExploreSettings, campaign: str) -> Calibration | None:

@@ -44,6 +44,7 @@ class WorkerLimits:
 
     Attributes:
         n_workers: Worker processes; 0 for as many as the cores allow.
+        cores: Cores to share out among them; 0 for all of this machine.
         threads_per_worker: Threads of each, which is the cores that one job may use.
         job_memory_gib: Memory that one job may use, GiB: the program is told, and a job that needs more is refused.
         jobs_per_worker: Jobs after which a worker is replaced.
@@ -52,6 +53,7 @@ class WorkerLimits:
     """
 
     n_workers: int = 0
+    cores: int = 0
     threads_per_worker: int = 1
     job_memory_gib: float = 4.0
     jobs_per_worker: int = 50
@@ -60,8 +62,9 @@ class WorkerLimits:
 
     def __post_init__(self) -> None:
         """Numbers are in range."""
-        if self.n_workers < 0:
-            raise ValueError(f"n_workers must be 0 (as the cores allow) or more, got {self.n_workers}")
+        for name in ("n_workers", "cores"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 (as the machine allows) or more, got {getattr(self, name)}")
         for name in ("threads_per_worker", "job_memory_gib", "jobs_per_worker", "memory_gib", "job_timeout_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
@@ -69,7 +72,12 @@ class WorkerLimits:
     @property
     def processes(self) -> int:
         """Number of worker processes on this machine."""
-        return self.n_workers or max(1, (os.cpu_count() or 1) // self.threads_per_worker)
+        return self.n_workers or max(1, self.all_cores // self.threads_per_worker)
+
+    @property
+    def all_cores(self) -> int:
+        """Cores that may be used."""
+        return self.cores or os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +150,8 @@ class WorkerPool:
                 return
             done, _ = wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
             if not self._pool.active:
+                for future in [each for each in done if each.exception() is None]:
+                    yield _finished(running.pop(future), future)
                 broken += 1
                 if broken > _MOST_POOLS:
                     raise RuntimeError(f"{broken} pools of worker processes broke one after another; see the log above")
@@ -158,14 +168,8 @@ class WorkerPool:
                     remove_abandoned()
                     yield Finished(job=job, value=None, fault=_fault(error, self.limits.job_timeout_s))
                     continue
-                done_job: Metered[Value] = future.result()
-                yield Finished(
-                    job=job,
-                    value=done_job.value,
-                    fault=None,
-                    cpu_seconds=done_job.cpu_seconds,
-                    peak_memory_gib=done_job.peak_memory_gib,
-                )
+                broken = 0
+                yield _finished(job, future)
 
     def _open(self) -> ProcessPool:
         return ProcessPool(
@@ -189,6 +193,17 @@ class WorkerPool:
             return self._pool.schedule(_run, args=arguments, timeout=self.limits.job_timeout_s)
         except RuntimeError:  # it broke: `run` will see that and give its jobs to another
             return ProcessFuture()
+
+
+def _finished(job: Job, future: ProcessFuture) -> Finished[Job, Any]:
+    value: Metered[Any] = future.result()
+    return Finished(
+        job=job,
+        value=value.value,
+        fault=None,
+        cpu_seconds=value.cpu_seconds,
+        peak_memory_gib=value.peak_memory_gib,
+    )
 
 
 def _fault(error: BaseException, timeout_s: float) -> str:

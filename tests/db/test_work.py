@@ -19,9 +19,10 @@ from db.closing import Spent, finish, refuse
 from db.convert import to_failure
 from db.engine import reading, writing
 from db.places import set_places
+from db.requeue import requeue_failed
 from db.store import add_reactions
 from db.tables import AbandonedAttemptRow, CalculationKind, CalculationRow
-from db.work import LeaseLostError, claim, enqueue, heartbeat, open_calculations, release, requeue_failed
+from db.work import LeaseLostError, claim, enqueue, heartbeat, open_calculations, release
 
 ROOT = Path(__file__).parents[2]
 SEARCH = CalculationKind.SEARCH

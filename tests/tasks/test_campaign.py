@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from chem.enumeration import enumerate_reactions
 from chem.errors import SmilesError
@@ -16,11 +17,12 @@ from chem.types import Geometry
 from chem.units import KCAL_MOL_PER_EV
 from db.campaigns import add_reaction_members, campaign_species, unexpanded_species
 from db.engine import open_database, reading, writing
+from db.requeue import requeue_failed
 from db.results import record_search
 from db.store import add_reactions
-from db.tables import CalculationKind
+from db.tables import CalculationKind, CalculationRow
 from db.work import claim, enqueue
-from tasks.campaign import expand_frontier, reach_species, start_campaign
+from tasks.campaign import expand_frontier, open_rounds, reach_species, start_campaign
 from tasks.plan import campaign_name, check_settings, rules_hash, search_settings
 from tasks.settings import load_settings
 
@@ -129,6 +131,32 @@ def test_a_goal_decides_what_is_expanded_first(settings):
     finally:
         engine.dispose()
     assert members - {each.smiles for each in waiting} == {"C=CO"}
+
+
+def test_a_goal_chooses_once_a_round_however_often_it_is_asked(settings):
+    aimed = with_growth(settings, strategy=Strategy.GOAL, target="OC=C", most_species=1)
+    name, _ = grown(aimed)
+    assert expand_frontier.fn(aimed, name, 2) > 0
+    assert expand_frontier.fn(aimed, name, 2) == 0
+
+
+def test_a_round_that_is_over_is_not_taken_again_unless_it_is_the_last(settings):
+    name, _ = grown(settings)
+    assert list(open_rounds(settings, name)) == [2]
+    assert list(open_rounds(settings.model_copy(update={"depth": 1}), name)) == [1]
+    assert list(open_rounds(settings.model_copy(update={"depth": 3}), name)) == [2, 3]
+
+
+def test_a_round_is_open_again_when_infrastructure_ended_one_of_its_calculations(settings):
+    name, _ = grown(settings)
+    engine = open_database(settings.database)
+    try:
+        with writing(engine) as session:
+            session.execute(update(CalculationRow).values(state="failed"))
+            assert requeue_failed(session) > 0
+    finally:
+        engine.dispose()
+    assert list(open_rounds(settings, name)) == [1, 2]
 
 
 def test_a_campaign_that_grows_as_before_keeps_its_name_and_another_strategy_has_another(settings):
