@@ -33,6 +33,7 @@ Value = TypeVar("Value")
 
 _LOOK_S = 5.0  # how often a pool is asked whether it still works; one that broke may leave its jobs without an answer
 _MOST_POOLS = 5
+_SHORT_S = 5.0  # CPU time of a job that is short beside what handing out the next one takes, 0.1 s
 _RETIRED = 79  # exit code of a worker that found itself too large before it began a job
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _SCRATCH_VARIABLES = ("PYSCF_TMPDIR", "TMPDIR")
@@ -56,7 +57,7 @@ class WorkerLimits:
     cores: int = 0
     threads_per_worker: int = 1
     job_memory_gib: float = 4.0
-    jobs_per_worker: int = 50
+    jobs_per_worker: int = 500
     memory_gib: float = 3.0
     job_timeout_s: float = 1800.0
 
@@ -128,7 +129,8 @@ class WorkerPool:
     def run(self, function: Callable[[Job], Value], jobs: Iterable[Job]) -> Iterator[Finished[Job, Value]]:
         """Run a module-level function over jobs and yield each as it ends, in the order of ending.
 
-        Jobs are drawn from the iterable only as workers come free, so that a generator can claim work as it goes.
+        Jobs are drawn from the iterable only as workers come free, so that a generator can claim work as it goes; while
+        jobs are short, one more for each worker, which would else wait for the next longer than it takes.
         A crash, a hang, a lost worker or an exception costs the one job and is reported as its `fault`. A worker killed
         while it held the lock of the pool's pipe takes the pool with it: then another pool runs the same jobs.
 
@@ -137,9 +139,9 @@ class WorkerPool:
         """
         source = iter(jobs)
         running: dict[ProcessFuture, Job] = {}
-        exhausted, broken = False, 0
+        exhausted, broken, ahead = False, 0, 0
         while True:
-            while not exhausted and len(running) < self.limits.processes:
+            while not exhausted and len(running) < self.limits.processes + ahead:
                 try:
                     job = next(source)
                 except StopIteration:
@@ -169,7 +171,9 @@ class WorkerPool:
                     yield Finished(job=job, value=None, fault=_fault(error, self.limits.job_timeout_s))
                     continue
                 broken = 0
-                yield _finished(job, future)
+                finished: Finished[Job, Value] = _finished(job, future)
+                ahead = self.limits.processes if (finished.cpu_seconds or 0.0) < _SHORT_S else 0
+                yield finished
 
     def _open(self) -> ProcessPool:
         return ProcessPool(
