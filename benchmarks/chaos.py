@@ -33,12 +33,12 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from benchmarks.postgresql import Server
+from benchmarks.same_network import differences
 from cli.up import began_by, processes
 from db.engine import _parse
 
 SETTINGS = Path(__file__).with_suffix(".yaml")
 CAMPAIGN = "chaos"
-TOLERANCE_KCAL_MOL = 0.1
 EVERY_S = 60.0  # what is ready begins by itself at once
 DEPTH = 2  # as chaos.yaml says
 POLL_S = 1.0
@@ -224,17 +224,6 @@ def network(url: str) -> dict[str, tuple[Any, ...]]:
         " LEFT JOIN reaction_membership m ON m.reaction_id = r.id"
     )
     return {row[0]: tuple(row[1:]) for row in asked(url, statement)}
-
-
-def differences(first: dict[str, tuple[Any, ...]], second: dict[str, tuple[Any, ...]]) -> list[str]:
-    """In words."""
-    found = [f"{key}: only in one" for key in sorted(set(first) ^ set(second))]
-    for key in sorted(set(first) & set(second)):
-        (*states, height), (*others, other) = first[key], second[key]
-        apart = (height is None) != (other is None) or (height is not None and abs(height - other) > TOLERANCE_KCAL_MOL)
-        if states != others or apart:
-            found.append(f"{key}: {first[key]} and {second[key]}")
-    return found
 
 
 def bookkeeping(calm: str, campaign: Campaign) -> list[str]:

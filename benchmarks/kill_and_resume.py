@@ -1,6 +1,6 @@
 """Kill an exploration with SIGKILL at random moments, resume it, and compare its network with an undisturbed one.
 
-Run `python benchmarks/kill_and_resume.py --smiles O=CCO --kills 3`. Same network means: the same reaction keys,
+Run `python -m benchmarks.kill_and_resume --smiles O=CCO --kills 3`. Same network means: the same reaction keys,
 outcomes and verdicts, and barriers within 0.1 kcal/mol. A finished calculation must keep its row as it was.
 """
 
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-TOLERANCE_KCAL_MOL = 0.1
+from benchmarks.same_network import differences
 
 
 def query(database: Path, statement: str) -> list[tuple]:
@@ -43,16 +43,6 @@ def finished(database: Path) -> dict[int, tuple]:
 def network(database: Path) -> dict[str, tuple]:
     rows = query(database, "SELECT reaction_key, outcome, verdict, barrier_forward_kcal_mol FROM reaction_summary")
     return {row[0]: row[1:] for row in rows}
-
-
-def differences(first: dict[str, tuple], second: dict[str, tuple]) -> list[str]:
-    found = [f"{key}: only in one" for key in sorted(set(first) ^ set(second))]
-    for key in sorted(set(first) & set(second)):
-        (*states, height), (*others, other) = first[key], second[key]
-        apart = (height is None) != (other is None) or (height is not None and abs(height - other) > TOLERANCE_KCAL_MOL)
-        if states != others or apart:
-            found.append(f"{key}: {first[key]} and {second[key]}")
-    return found
 
 
 def main() -> None:

@@ -26,9 +26,8 @@ from db.campaign_tables import ReactionMembershipRow
 from db.campaigns import campaign_id, reaction_members
 from db.engine import open_database, reading
 from db.load import load_reactions
-from db.steps import known_steps
-from db.tables import CalculationKind, CalculationRow
-from tasks.plan import calculation_settings, seed_species, stored_settings
+from db.tables import CalculationRow
+from tasks.plan import network_of, seed_species, stored_settings
 
 BREADTH, KINETIC = "breadth", "kinetic"
 
@@ -47,13 +46,7 @@ def explore(name: str, database: str, arguments: argparse.Namespace) -> None:
 def steps_of_campaign(session: Session, name: str, database: str) -> tuple[list[str], list[Step]]:
     """Keys of the seeds, and the known steps."""
     settings = stored_settings(session, name, database=database)
-    steps = known_steps(
-        session,
-        name,
-        level_key=settings.theory.key,
-        estimate_settings=calculation_settings(settings, CalculationKind.ESTIMATE),
-        up_to_round=settings.depth,
-    )
+    steps = network_of(session, settings, name, settings.depth)
     return [species.key for species in seed_species(settings)], steps
 
 

@@ -61,10 +61,9 @@ def up_command(
     where = database if file is None else f"sqlite:///{file.resolve()}"
     alive = {each.name for each in processes(home)}
     _check_alike(home, alive, {"port": port, "database": shown_url(where)})
-    home.mkdir(parents=True, exist_ok=True)
     environment = {
+        **_cores(qc_workers),
         **os.environ,
-        **{name: os.environ.get(name, value) for name, value in _cores(qc_workers).items()},
         MARK: str(home),
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -120,17 +119,13 @@ class Running:
 
 def processes(home: Path) -> list[Running]:
     """Server and workers that live; a number that was given to another process since is not taken for one of them."""
-    import psutil  # noqa: PLC0415
+    from tasks.scratch import process_lives  # noqa: PLC0415
 
-    found = []
-    for entry in _state(home).get("processes", []):
-        try:
-            process = psutil.Process(entry["pid"])
-            if abs(process.create_time() - entry["created"]) < 1.0 and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(Running(entry["name"], entry["pid"]))
-        except psutil.NoSuchProcess:
-            continue
-    return found
+    return [
+        Running(entry["name"], entry["pid"])
+        for entry in _state(home).get("processes", [])
+        if process_lives(entry["pid"], entry["created"])
+    ]
 
 
 def _check_alike(home: Path, alive: Collection[str], asked: Mapping[str, Any]) -> None:

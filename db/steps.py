@@ -53,11 +53,11 @@ def known_steps(
     """
     number = campaign_id(session, campaign)
     member = and_(ReactionMembershipRow.campaign_id == number, ReactionMembershipRow.round <= up_to_round)
-    heights: dict[int, tuple[str, float, float]] = {}
+    heights: dict[str, tuple[float, float, None]] = {}
     for statement in (_believed(level_key, estimate_settings), _proved(level_key)):  # the latter wins
-        for reaction, key, forward, reverse in session.execute(statement.where(member)):
-            heights[reaction] = (key, forward, reverse)
-    return steps_of(session, {key: (forward, reverse, None) for key, forward, reverse in heights.values()})
+        for key, forward, reverse in session.execute(statement.where(member)):
+            heights[key] = (forward, reverse, None)
+    return steps_of(session, heights)
 
 
 def steps_of(session: Session, heights_ev: Mapping[str, tuple[float, float, float | None]]) -> list[Step]:
@@ -84,7 +84,7 @@ def steps_of(session: Session, heights_ev: Mapping[str, tuple[float, float, floa
 def _proved(level_key: str) -> Select[Any]:
     shown = transition_state_ranking
     return (
-        select(ReactionRow.id, ReactionRow.key, shown.c.forward_ev, shown.c.reverse_ev)
+        select(ReactionRow.key, shown.c.forward_ev, shown.c.reverse_ev)
         .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == ReactionRow.id)
         .join(shown, shown.c.reaction_id == ReactionRow.id)
         .where(
@@ -98,7 +98,7 @@ def _proved(level_key: str) -> Select[Any]:
 
 def _believed(level_key: str, settings: Mapping[str, Any]) -> Select[Any]:
     return (
-        select(ReactionRow.id, ReactionRow.key, BarrierRow.forward_ev, BarrierRow.reverse_ev)
+        select(ReactionRow.key, BarrierRow.forward_ev, BarrierRow.reverse_ev)
         .join(ReactionMembershipRow, ReactionMembershipRow.reaction_id == ReactionRow.id)
         .join(CalculationRow, CalculationRow.reaction_id == ReactionRow.id)
         .join(TransitionStateRow, TransitionStateRow.calculation_id == CalculationRow.id)

@@ -176,9 +176,7 @@ class CalculationRow(FailureColumns, Base):
     settings_hash: Mapped[str]
     settings: Mapped[dict[str, Any]]
     state: Mapped[str]
-    place: Mapped[float] = mapped_column(
-        default=0.0, server_default="0"
-    )  # in the queue: the smallest first, then the oldest
+    place: Mapped[float] = mapped_column(default=0.0, server_default="0")  # in the queue, the smallest first
     attempt: Mapped[int] = mapped_column(default=0)
     faults: Mapped[int] = mapped_column(default=0)
     max_attempts: Mapped[int]

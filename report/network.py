@@ -64,7 +64,7 @@ def network_elements(
             "id": identifier,
             "kind": "species",
             "seed": key in content.seeds,
-            "text": "" if drawings.get(key) else _shortened(labels.get(key, key)),
+            "text": "" if drawings.get(key) else shortened(labels.get(key, key)),
             "width": CARD_WIDTH,
             "height": CARD_HEIGHT,
         }
@@ -110,5 +110,6 @@ def _rgb(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
-def _shortened(text: str, length: int = 18) -> str:
+def shortened(text: str, length: int = 18) -> str:
+    """A label of at most so many characters."""
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -12,12 +12,11 @@ from matplotlib.lines import Line2D
 
 from report.content import ReportContent, State
 from report.layout import ring_layout
-from report.network import BARRIER_COLOURS, barrier_colour, barrier_range
+from report.network import BARRIER_COLOURS, barrier_colour, barrier_range, shortened
 
 PIXELS_PER_INCH = 110.0  # of the layout; text keeps its size, so that a large network is a large picture
 SMALLEST_INCHES, LARGEST_INCHES = 6.0, 16.0
 MOST_REACTIONS = 60  # more hide each other
-LONGEST_LABEL = 18
 _STYLES = {State.PASSED: "-", State.ESTIMATED: (0, (4, 2))}
 _OTHERWISE = (0, (1, 2))  # with a barrier that a check failed or could not be made
 
@@ -58,9 +57,8 @@ def draw_network(content: ReportContent, path: Path) -> Path:
             )
     labels = {species.key: species.smiles for species in content.species}
     for key, (x, y) in places.items():
-        label = labels.get(key, key)
         axes.annotate(
-            label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…",
+            shortened(labels.get(key, key)),
             (x, y),
             ha="center",
             va="center",

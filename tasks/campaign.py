@@ -26,14 +26,13 @@ from db.campaigns import (
 from db.engine import open_database, reading, writing
 from db.lifecycle import campaigns, reactions_left, why_halted
 from db.requeue import requeue_failed
-from db.steps import known_steps
 from db.store import add_reactions
 from db.tables import CalculationKind
 from db.work import enqueue
 from tasks.campaign_start import store_campaign
 from tasks.log import event_log
 from tasks.plan import (
-    calculation_settings,
+    network_of,
     preparation_settings,
     rules_hash,
     search_settings,
@@ -181,13 +180,7 @@ def reach_species(settings: ExploreSettings, campaign: str, round_number: int) -
         with writing(engine) as session:
             adopt_found_reactions(session, campaign, search_settings(settings))
         with reading(engine) as session:
-            steps = known_steps(
-                session,
-                campaign,
-                level_key=settings.theory.key,
-                estimate_settings=calculation_settings(settings, CalculationKind.ESTIMATE),
-                up_to_round=round_number,
-            )
+            steps = network_of(session, settings, campaign, round_number)
         seeds = [species.key for species in seed_species(settings)]
         reached = worth_expanding(seeds, steps, settings.growth, max_barrier_kcal_mol=settings.max_barrier_kcal_mol)
         with writing(engine) as session:

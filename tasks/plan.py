@@ -13,11 +13,13 @@ from chem.errors import SmilesError
 from chem.growth import GrowthSettings
 from chem.identity import split_species
 from chem.levels import check_forces, read_levels, resolve_level
+from chem.network import Step
 from chem.search import SearchSettings
 from chem.smiles import parse_smiles
 from chem.types import Species
 from db.convert import settings_hash
 from db.lifecycle import budget, specification
+from db.steps import known_steps
 from db.tables import CalculationKind
 from tasks.generators import check_generator, generator_settings
 from tasks.log import event_log
@@ -159,6 +161,17 @@ def plain_search_settings(search: SearchSettings) -> dict[str, Any]:
 def estimate_settings(settings: ExploreSettings) -> dict[str, Any]:
     """What decides the result of an estimate."""
     return {**candidate_settings(settings), "polish_gradient_calls": settings.polish_gradient_calls}
+
+
+def network_of(session: Session, settings: ExploreSettings, campaign: str, round_number: int) -> list[Step]:
+    """The steps that a campaign knows at its level, of the reactions that it reached up to a round."""
+    return known_steps(
+        session,
+        campaign,
+        level_key=settings.theory.key,
+        estimate_settings=estimate_settings(settings),
+        up_to_round=round_number,
+    )
 
 
 def calculation_settings(settings: ExploreSettings, kind: CalculationKind) -> dict[str, Any]:

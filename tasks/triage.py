@@ -34,14 +34,14 @@ from db.engine import open_database, reading, writing
 from db.lifecycle import charge
 from db.load import load_candidates, load_end_points
 from db.places import set_places
-from db.steps import known_steps, steps_of
+from db.steps import steps_of
 from db.store import add_candidates, add_model_version
 from db.tables import CalculationKind
 from db.transition_states import transition_states
 from db.work import enqueue
 from tasks.generators import error_judge, make_generator, runs_on_gpu, weights_of
 from tasks.log import event_log
-from tasks.plan import calculation_settings, candidate_settings, preparation_settings
+from tasks.plan import calculation_settings, candidate_settings, network_of, preparation_settings
 from tasks.settings import ExploreSettings
 from tasks.stakes import stakes_of
 
@@ -280,13 +280,7 @@ def _steps(
         for key, each in sent.items()
         if key in errors and each.estimate.forward_ev is not None and each.estimate.reverse_ev is not None
     }
-    known = known_steps(
-        session,
-        campaign,
-        level_key=settings.theory.key,
-        estimate_settings=calculation_settings(settings, CalculationKind.ESTIMATE),
-        up_to_round=round_number,
-    )
+    known = network_of(session, settings, campaign, round_number)
     certain = [step for step in known if step.key not in doubtful]
     return [*certain, *steps_of(session, doubtful)]
 
