@@ -6,17 +6,7 @@ import pytest
 
 from chem.consistency import consistent
 from chem.flux import Conditions, simulate
-from chem.network import Step
-
-
-def step(key, before, after, forward, reverse):
-    return Step(
-        key=key,
-        reactants=tuple(before),
-        products=tuple(after),
-        barrier_forward_kcal_mol=forward,
-        barrier_reverse_kcal_mol=reverse,
-    )
+from tests.chem.steps import step
 
 
 def ring(last):

@@ -7,20 +7,10 @@ import pytest
 
 from chem.errors import ConfigurationError
 from chem.flux import CONTACT_VOLUME_L_PER_MOL, Conditions, rate_constant, simulate
-from chem.network import Step
+from tests.chem.steps import step
 
 HOUR_AT_500_K = Conditions()
 RT_KCAL_MOL = 0.0019872043 * 500.0
-
-
-def step(key, before, after, forward, reverse):
-    return Step(
-        key=key,
-        reactants=tuple(before),
-        products=tuple(after),
-        barrier_forward_kcal_mol=forward,
-        barrier_reverse_kcal_mol=reverse,
-    )
 
 
 def test_a_first_order_reaction_leaves_what_the_exponential_law_says():

@@ -7,18 +7,8 @@ import pytest
 from chem.errors import ConfigurationError
 from chem.growth import GrowthSettings, Strategy, is_small_enough, likeness_to, nearest, worth_expanding
 from chem.identity import split_species
-from chem.network import Step
 from chem.smiles import parse_smiles
-
-
-def step(key, before, after, forward, reverse):
-    return Step(
-        key=key,
-        reactants=tuple(before),
-        products=tuple(after),
-        barrier_forward_kcal_mol=forward,
-        barrier_reverse_kcal_mol=reverse,
-    )
+from tests.chem.steps import step
 
 
 def species(smiles):

@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chem.network import Step, lowest_passes, reachable_species, way_to
-
-
-def step(key, before, after, forward, reverse):
-    return Step(
-        key=key,
-        reactants=tuple(before),
-        products=tuple(after),
-        barrier_forward_kcal_mol=forward,
-        barrier_reverse_kcal_mol=reverse,
-    )
-
+from chem.network import lowest_passes, reachable_species, way_to
+from tests.chem.steps import step
 
 STEPS = (step("ab", "A", "B", 20.0, 30.0), step("cdb", "CD", "B", 5.0, 45.0), step("def", "DE", "F", 1.0, 1.0))
 
