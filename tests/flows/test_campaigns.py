@@ -18,6 +18,7 @@ from cli.up import began_by, processes
 from db.engine import open_database, reading
 
 INTERVAL_S = 15
+POLL_TIMEOUT_S = 90.0  # the server itself waits up to 60 s for the lock of its SQLite file
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def cairn(*words):
 def completed(port, flow):
     """Runs of a flow that the server has seen to their end."""
     wanted = {"flows": {"name": {"any_": [flow]}}, "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
-    return httpx.post(f"http://127.0.0.1:{port}/api/flow_runs/count", json=wanted, timeout=30.0).json()
+    return httpx.post(f"http://127.0.0.1:{port}/api/flow_runs/count", json=wanted, timeout=POLL_TIMEOUT_S).json()
 
 
 @pytest.mark.server
