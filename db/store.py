@@ -7,10 +7,10 @@ statements.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from chem.types import Geometry, LevelOfTheory, Reaction, Species, TSCandidate
@@ -112,14 +112,20 @@ def add_levels(session: Session, levels: Iterable[LevelOfTheory]) -> dict[LevelO
     Returns:
         Row ids by level.
     """
-    distinct = dict.fromkeys(levels)
-    unique = ("key", "name", "program", "version")
-    insert_new(session, LevelRow, [level_values(level) for level in distinct], unique=unique)
-    rows = {
-        (row.key, row.name, row.program, row.version): row.id
-        for row in session.query(LevelRow).where(LevelRow.key.in_({level.key for level in distinct}))
-    }
-    return {level: rows[level.key, level.name, level.program, level.version] for level in distinct}
+    distinct = list(dict.fromkeys(levels))
+    ids = _level_ids(session, distinct)
+    if new := [level_values(level) for level in distinct if level not in ids]:  # rare, and an insert is compiled anew
+        insert_new(session, LevelRow, new, unique=["key", "name", "program", "version"])
+        ids = _level_ids(session, distinct)
+    return ids
+
+
+def _level_ids(session: Session, levels: Collection[LevelOfTheory]) -> dict[LevelOfTheory, int]:
+    columns = select(LevelRow.key, LevelRow.name, LevelRow.program, LevelRow.version, LevelRow.id)
+    rows = session.execute(columns.where(LevelRow.key.in_(sorted({level.key for level in levels}))))
+    ids = {tuple(identity): number for *identity, number in rows}
+    named = {level: ids.get((level.key, level.name, level.program, level.version)) for level in levels}
+    return {level: number for level, number in named.items() if number is not None}
 
 
 def add_candidates(

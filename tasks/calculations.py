@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -50,7 +50,9 @@ logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 120.0
 HEARTBEAT_SECONDS = 30.0
-BATCH = 200  # calculations of one task: the end of a batch idles all workers but one, so batches are not small
+BATCH = 200  # calculations of one task at least: the end of a batch idles all workers but one
+BATCH_SECONDS = 300.0  # and as long as this it goes on, so that of short calculations it takes more
+CLAIM_SECONDS = 2.0  # of work are claimed at once, where calculations are shorter: a claim costs some milliseconds
 
 _FUNCTIONS: Mapping[CalculationKind, Any] = {
     CalculationKind.PREPARE: jobs.prepare,
@@ -138,9 +140,10 @@ def run_calculations(queue: WorkQueue) -> int:
         if returned := release_dead_workers(engine):
             log.warning("attempts of dead processes returned", count=returned)
         with _beating(engine, worker):
-            source = islice(_claimed_jobs(engine, queue, worker), BATCH)
-            count = 0
+            count, at_once = 0, 1
+            source = _claimed_jobs(engine, queue, worker, lambda: at_once)
             for finished in pool.run(_FUNCTIONS[queue.kind], source):
+                at_once = _to_claim(finished.cpu_seconds, queue.workers.processes)
                 _store(engine, finished)
                 _log_end(log, finished)
                 count += 1
@@ -150,14 +153,22 @@ def run_calculations(queue: WorkQueue) -> int:
         engine.dispose()
 
 
-def _claimed_jobs(engine: Engine, queue: WorkQueue, worker: str) -> Iterator[Job]:
-    """Claim as workers come free, so that nothing waits under a lease while another process idles."""
-    while True:
+def _to_claim(cpu_seconds: float | None, processes: int) -> int:
+    """How many calculations to claim at once, where the last one took so long, s."""
+    if cpu_seconds is None:
+        return 1
+    return max(1, min(BATCH, int(CLAIM_SECONDS * processes / max(cpu_seconds, 0.01))))
+
+
+def _claimed_jobs(engine: Engine, queue: WorkQueue, worker: str, at_once: Callable[[], int]) -> Iterator[Job]:
+    """Claim as workers come free, so that nothing waits long under a lease while another process idles."""
+    began, count = time.monotonic(), 0
+    while count < BATCH or time.monotonic() - began < BATCH_SECONDS:
         claims = claim(
             engine,
             kind=queue.kind,
             worker=worker,
-            limit=1,
+            limit=at_once(),
             lease_seconds=LEASE_SECONDS,
             campaign=queue.campaign,
             level_key=queue.level_key,
@@ -166,6 +177,7 @@ def _claimed_jobs(engine: Engine, queue: WorkQueue, worker: str) -> Iterator[Job
         )
         if not claims:
             return
+        count += len(claims)
         with reading(engine) as session:
             made = make_jobs(session, claims, queue.level)
         for job in map(partial(_restartable, queue=queue), made):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chem.budget import Budget
@@ -9,6 +11,7 @@ from db.campaign_tables import CampaignState
 from db.engine import open_database, reading, writing
 from db.lifecycle import campaigns, set_state
 from db.tables import CalculationKind, CalculationRow
+from db.work import claim as real_claim
 from tasks import calculations
 from tasks.calculations import open_work, run_calculations
 from tasks.campaign import expand_frontier, start_campaign
@@ -97,3 +100,28 @@ def test_a_pause_loses_nothing(tmp_path):
         set_state(session, name, CampaignState.ACTIVE)
     engine.dispose()
     assert (run_calculations.fn(queue), open_work(queue)) == (1, 0)
+
+
+@pytest.mark.parametrize(("cpu_seconds", "at_once"), [(0.5, 8), (60.0, 1), (None, 1)])
+def test_short_calculations_are_claimed_several_at_once_and_long_ones_singly(
+    tmp_path, monkeypatch, in_this_process, cpu_seconds, at_once
+):
+    class Timed:
+        def run(self, function, jobs):
+            for finished in in_this_process.run(function, jobs):
+                yield replace(finished, cpu_seconds=cpu_seconds)
+
+    limits = []
+
+    def claim(engine, **given):
+        limits.append(given["limit"])
+        return real_claim(engine, **given)
+
+    monkeypatch.setattr(calculations, "shared_pool", lambda _limits: Timed())
+    monkeypatch.setattr(calculations, "claim", claim)
+    settings = settings_for(tmp_path, "C#N", "C=O", workers={"n_workers": 2})
+    name = start_campaign.fn(settings)
+    expand_frontier.fn(settings, name, 1)
+    queue = exploration_queue(settings, name, CalculationKind.PREPARE)
+    assert (run_calculations.fn(queue), open_work(queue)) == (2, 0)
+    assert limits == [1, at_once, at_once]
