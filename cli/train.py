@@ -1,4 +1,4 @@
-"""`cairn train`: train the models on reactions with known transition states."""
+"""`cairn train`: train the models."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,11 +19,78 @@ if TYPE_CHECKING:
 
 PARTS = ("train_", "val_")  # beginnings of the columns of the curve that are shown
 
-train_app = typer.Typer(no_args_is_help=True, help="Train the models on reactions with known transition states.")
+train_app = typer.Typer(no_args_is_help=True, help="Train the models.")
 
 Data = Annotated[Path, typer.Option(help="Reactions: .npz, Transition1x's .h5 or the folder of RDB7.")]
 Config = Annotated[Path, typer.Option(help="How to train: a file like those under configs/model/.")]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder for the weights and everything on the way there.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")]
+ProcessCount = Annotated[
+    int, typer.Option(min=1, help="Share every batch among so many processes, each with one CPU core or one GPU.")
+]
+MaxSeconds = Annotated[
+    float | None, typer.Option("--max-seconds", min=0.0, help="Stop with a checkpoint after this long.")
+]
+Device = Annotated[str, typer.Option(help="Where the network runs: auto, cpu or cuda.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="A JSON object for each validation.")]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """What the trainings of all networks have in common, as options of `cairn train`."""
+
+    data: Path
+    config: Path
+    output: Path
+    device: str
+    resume: bool
+    processes: int
+    max_seconds: float | None
+
+    def follow(
+        self,
+        main: Callable[[list[str], Callable[[dict[str, float]], None]], None],
+        steps: int,
+        own: list[str],
+        json_lines: bool,
+    ) -> None:
+        """Train, show each validation as it comes, draw the learning curve.
+
+        Args:
+            main: The training.
+            steps: Steps that it takes in all.
+            own: Its own options.
+            json_lines: Print a JSON object for each validation instead of a table at the end.
+        """
+        from models.best_weights import WEIGHTS_FILE  # noqa: PLC0415
+        from models.generator_sampling import device_of  # noqa: PLC0415
+        from report.evaluation_plot import plot_learning_curve  # noqa: PLC0415
+
+        arguments = ["--data", str(self.data), "--config", str(self.config), "--out", str(self.output)]
+        arguments += ["--device", str(device_of(self.device)), "--processes", str(self.processes), *own]
+        arguments += ["--resume"] if self.resume else []
+        arguments += ["--max-seconds", str(self.max_seconds)] if self.max_seconds is not None else []
+        rows: list[dict[str, float]] = []
+        with _learning(steps, self.max_seconds) as show:
+
+            def report(row: dict[str, float]) -> None:
+                rows.append(row)
+                show(row)
+                if json_lines:
+                    print_json(row)
+
+            main(arguments, report)
+        if (self.output / "curve.csv").exists():
+            plot_learning_curve(self.output / "curve.svg", self.output / "curve.csv")
+        if json_lines:
+            return
+        if rows:
+            print_table("last validation", ("", ""), [(_words(name), f"{value:g}") for name, value in rows[-1].items()])
+        if (self.output / WEIGHTS_FILE).exists():
+            curve = self.output / "curve.svg"
+            typer.echo(f"best weights so far in {self.output / WEIGHTS_FILE}, learning curve in {curve}")
+        else:
+            typer.echo(f"stopped before the first validation; go on with --resume from {self.output / 'checkpoint'}")
 
 
 @train_app.command("generator")
@@ -30,21 +98,17 @@ def generator_command(
     data: Data,
     config: Config,
     output: Folder,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
+    resume: Resume = False,
     start_from: Annotated[
         Path | None, typer.Option("--start-from", help="Weights of a trained generator to begin with, not random ones.")
     ] = None,
-    processes: Annotated[
-        int, typer.Option(min=1, help="Share every batch among so many processes, each with one CPU core or one GPU.")
-    ] = 1,
-    max_seconds: Annotated[
-        float | None, typer.Option("--max-seconds", min=0.0, help="Stop with a checkpoint after this long.")
-    ] = None,
+    processes: ProcessCount = 1,
+    max_seconds: MaxSeconds = None,
     fold: Annotated[
         str, typer.Option(metavar="k/K", help="Leave out fold k of K, counted from 0, for training a confidence.")
     ] = "",
-    device: Annotated[str, typer.Option(help="Where the network runs: auto, cpu or cuda.")] = "auto",
-    json_lines: Annotated[bool, typer.Option("--json", help="A JSON object for each validation.")] = False,
+    device: Device = "auto",
+    json_lines: JsonLines = False,
 ) -> None:
     """Train the generator of transition states.
 
@@ -59,38 +123,40 @@ def generator_command(
         cairn train generator --data rdb7.npz --config configs/model/reactdiff_cpu.yaml -o runs/generator --resume
     """
     from models.configuration import read_configuration  # noqa: PLC0415
-    from models.generator_sampling import device_of  # noqa: PLC0415
-    from models.generator_training import WEIGHTS_FILE, GeneratorTrainingConfig, main  # noqa: PLC0415
-    from report.evaluation_plot import plot_learning_curve  # noqa: PLC0415
+    from models.generator_training import GeneratorTrainingConfig, main  # noqa: PLC0415
 
     _check_fold(fold)
-    steps = read_configuration(GeneratorTrainingConfig, config).training.steps
-    arguments = ["--data", str(data), "--config", str(config), "--out", str(output), "--device", str(device_of(device))]
-    arguments += ["--resume"] if resume else []
-    arguments += ["--start-from", str(start_from)] if start_from is not None else []
-    arguments += ["--processes", str(processes)]
-    arguments += ["--max-seconds", str(max_seconds)] if max_seconds is not None else []
-    arguments += ["--fold", fold] if fold else []
-    rows: list[dict[str, float]] = []
-    with _learning(steps, max_seconds) as show:
+    own = ["--start-from", str(start_from)] if start_from is not None else []
+    own += ["--fold", fold] if fold else []
+    run = TrainingRun(data, config, output, device, resume, processes, max_seconds)
+    run.follow(main, read_configuration(GeneratorTrainingConfig, config).training.steps, own, json_lines)
 
-        def report(row: dict[str, float]) -> None:
-            rows.append(row)
-            show(row)
-            if json_lines:
-                print_json(row)
 
-        main(arguments, report)
-    if (output / "curve.csv").exists():
-        plot_learning_curve(output / "curve.svg", output / "curve.csv")
-    if json_lines:
-        return
-    if rows:
-        print_table("last validation", ("", ""), [(_words(name), f"{value:g}") for name, value in rows[-1].items()])
-    if (output / WEIGHTS_FILE).exists():
-        typer.echo(f"best weights so far in {output / WEIGHTS_FILE}, learning curve in {output / 'curve.svg'}")
-    else:
-        typer.echo(f"stopped before the first validation; go on with --resume from {output / 'checkpoint'}")
+@train_app.command("morered")
+def morered_command(
+    data: Annotated[Path, typer.Option(help="Minima, as `cairn minima` writes them.")],
+    config: Config,
+    output: Folder,
+    resume: Resume = False,
+    processes: ProcessCount = 1,
+    max_seconds: MaxSeconds = None,
+    device: Device = "auto",
+    json_lines: JsonLines = False,
+) -> None:
+    """Train MoreRed, which relaxes structures by reverse diffusion.
+
+    It learns from minima of one level of theory, and is to be used where energies come from that level. What is kept is
+    as for the generator.
+
+    Example:
+
+        cairn train morered --data minima.npz --config configs/model/morered_joint_cpu.yaml -o runs/morered
+    """
+    from models.configuration import read_configuration  # noqa: PLC0415
+    from models.morered_training import MoreRedTrainingConfig, main  # noqa: PLC0415
+
+    run = TrainingRun(data, config, output, device, resume, processes, max_seconds)
+    run.follow(main, read_configuration(MoreRedTrainingConfig, config).training.steps, [], json_lines)
 
 
 @train_app.command("confidence")

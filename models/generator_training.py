@@ -6,15 +6,10 @@ Runs with torch, e3nn, numpy, safetensors and yaml alone: `python -m models.gene
 from __future__ import annotations
 
 import argparse
-import csv
-import datetime as dt
 import json
-import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import e3nn
 import torch
@@ -22,7 +17,8 @@ from torch import Tensor
 
 from chem.errors import InputError
 from models.backbone import BackboneConfig
-from models.checkpoints import read_checkpoint, save_weights
+from models.best_weights import BestWeights
+from models.checkpoints import read_checkpoint
 from models.configuration import read_configuration
 from models.data_parallel import ALONE, Processes, check_processes, started
 from models.frames import rmsd
@@ -30,15 +26,13 @@ from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig, loss, sampl
 from models.reaction_batch import ReactionBatch, collate
 from models.reaction_data import ReactionData, read_reactions
 from models.start import with_start
-from models.training import TrainingConfig, train, training_init
+from models.training import Report, TrainingConfig, train, training_arguments, training_init
 from models.training_checkpoint import has_checkpoint, load_checkpoint
 from models.weights_file import hash_of
 
 KIND = "reactdiff"
 CRITERION = "rmsd_median_angstrom"  # on `val`; the weights that ship are the best by it
-WEIGHTS_FILE = "weights.safetensors"
 PREPARE_BATCH = 500  # reactions whose starts are made at once
-Report = Callable[[dict[str, float]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,51 +88,12 @@ def validate(model: ReactDiff, batch: ReactionBatch, n_steps: int) -> dict[str, 
     }
 
 
-@dataclass(slots=True, kw_only=True)
-class BestWeights:
-    """Keeps the averaged weights of the best validation so far in a folder.
-
-    Attributes:
-        folder: Gets `weights.safetensors`.
-        config: Stored in the file.
-        facts: Stored in its card: data, split, command, seed.
-        best_angstrom: Smallest median RMSD on the validation split so far.
-    """
-
-    folder: Path
-    config: ReactDiffConfig
-    facts: dict[str, Any]
-    best_angstrom: float = math.inf
-
-    def __post_init__(self) -> None:
-        """Go on from the curve that an earlier run left."""
-        curve = self.folder / "curve.csv"
-        if curve.exists() and (self.folder / WEIGHTS_FILE).exists():
-            with curve.open(newline="") as file:
-                values = [float(row[f"val_{CRITERION}"]) for row in csv.DictReader(file)]
-            self.best_angstrom = min([*values, math.inf])
-
-    def offer(self, model: ReactDiff, row: dict[str, float]) -> None:
-        """Write the weights if this row of the curve is the best."""
-        if row[f"val_{CRITERION}"] >= self.best_angstrom:
-            return
-        self.best_angstrom = row[f"val_{CRITERION}"]
-        today = dt.datetime.now(tz=dt.UTC).date().isoformat()
-        card = {**self.facts, "date": today, "torch": torch.__version__, "curve": row}
-        save_weights(self.folder / WEIGHTS_FILE, model, KIND, self.config, card)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command line of `main`."""
     made = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     made.add_argument("--data", type=Path, required=True, help="reactions: .npz, .h5 (Transition1x) or RDB7's folder")
-    made.add_argument("--config", type=Path, required=True, help="configs/model/*.yaml")
-    made.add_argument("--out", type=Path, required=True, help="folder for checkpoint/, curve.csv and weights")
-    made.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    training_arguments(made)
     made.add_argument("--start-from", type=Path, help="weights of a trained generator to begin with, not random ones")
-    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    made.add_argument("--processes", type=int, default=1, help="share every batch among so many CPU cores or GPUs")
-    made.add_argument("--max-seconds", type=float, default=math.inf, help="stop with a checkpoint after this long")
     made.add_argument("--fold", default="", help="k/K: leave out fold k of K, for training a confidence")
     made.add_argument("--validate-on", type=int, default=300, help="reactions of the validation split to use")
     return made
@@ -193,6 +148,8 @@ def train_generator(given: argparse.Namespace, processes: Processes = ALONE, rep
     train_batch, val_batch = prepared(data, chosen).to(device), prepared(data, held_out).to(device)
     best = BestWeights(
         folder=given.out,
+        kind=KIND,
+        criterion=CRITERION,
         config=config.model,
         facts={
             "data": given.data.name,

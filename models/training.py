@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import copy
 import csv
 import math
@@ -9,18 +10,35 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from models.data_parallel import ALONE, Processes
-from models.reaction_batch import ReactionBatch
 from models.training_checkpoint import save_checkpoint
 
+
+class Batch(Protocol):
+    """What a model learns from, padded to the largest; with `numbers` and `mask` of shape (batch, n_atoms)."""
+
+    numbers: Tensor
+    mask: Tensor
+
+    def __len__(self) -> int:
+        """Number of entries."""
+        ...
+
+    def select(self, index: Tensor) -> Self:
+        """Some of the entries, trimmed to the largest of them."""
+        ...
+
+
 # Of model, batch, the process's own noise, and randomness that all processes draw alike; gives the loss and its parts.
-LossFunction = Callable[[nn.Module, ReactionBatch, torch.Generator, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+LossFunction = Callable[[nn.Module, Any, torch.Generator, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
 Validation = Callable[[nn.Module], dict[str, float]]
+Report = Callable[[dict[str, float]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +47,7 @@ class TrainingConfig:
 
     Attributes:
         steps: Optimiser steps in all; the learning rate falls to zero over them.
-        batch_size: Reactions in a step, of all processes together.
+        batch_size: Reactions or structures in a step, of all processes together.
         learning_rate: Peak of the learning rate.
         warmup_steps: Steps over which it rises.
         weight_decay: Decoupled weight decay.
@@ -54,6 +72,16 @@ class TrainingConfig:
     seed: int = 0
     precision: str = "float32"
     compile: bool = False
+
+
+def training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that the trainings of all models share."""
+    parser.add_argument("--config", type=Path, required=True, help="configs/model/*.yaml")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint/, curve.csv and weights")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--processes", type=int, default=1, help="share every batch among so many CPU cores or GPUs")
+    parser.add_argument("--max-seconds", type=float, default=math.inf, help="stop with a checkpoint after this long")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,10 +129,8 @@ def noise_of(seed: int, step: int, source: int, device: torch.device | str = "cp
     return torch.Generator(device=device).manual_seed(int(mixed[0]))
 
 
-def batches(
-    data: ReactionBatch, config: TrainingConfig, step: int, processes: Processes = ALONE
-) -> Iterator[ReactionBatch]:
-    """A process's share of the batches from a step on, each epoch in its own order, reactions of like size together.
+def batches(data: Batch, config: TrainingConfig, step: int, processes: Processes = ALONE) -> Iterator[Batch]:
+    """A process's share of the batches from a step on, each epoch in its own order, entries of like size together.
 
     The order depends on seed and epoch alone, so a run that goes on sees what it would have seen.
     """
@@ -124,7 +150,7 @@ def batches(
 
 def training_step(
     state: TrainingState,
-    batch: ReactionBatch,
+    batch: Batch,
     loss_function: LossFunction,
     config: TrainingConfig,
     processes: Processes = ALONE,
@@ -134,7 +160,7 @@ def training_step(
         group["lr"] = learning_rate_at(state.step, config)
     state.model.train()
     use_half = config.precision == "bfloat16"
-    device = batch.ends.device
+    device = batch.numbers.device
     own_noise = noise_of(config.seed, state.step, 1 + processes.rank, device)
     common_noise = noise_of(config.seed, state.step, 0)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_half):
@@ -159,7 +185,7 @@ def training_step(
 
 def train(
     state: TrainingState,
-    data: ReactionBatch,
+    data: Batch,
     loss_function: LossFunction,
     validate: Validation,
     config: TrainingConfig,
@@ -167,13 +193,13 @@ def train(
     *,
     processes: Processes = ALONE,
     max_seconds: float = math.inf,
-    report: Callable[[dict[str, float]], None] = print,
+    report: Report = print,
 ) -> None:
     """Train until the steps or the seconds are spent; writes `checkpoint/` and `curve.csv` into a folder.
 
     Args:
         state: Fresh or loaded; changed in place.
-        data: Training reactions with their starts, on the device.
+        data: What to learn from, on the device.
         loss_function: Loss of a batch.
         validate: Metrics of the averaged model.
         config: How to train.

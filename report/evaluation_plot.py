@@ -96,11 +96,11 @@ def plot_calibration(path: Path, confidences: ArrayLike, shares_right: ArrayLike
 
 
 def plot_learning_curve(path: Path, curve: Path) -> None:
-    """Deviations in training and validation against the step, as training wrote them.
+    """Training and validation against the step, as training wrote them: deviations, or what else there is.
 
     Args:
         path: As in `plot_triage`.
-        curve: CSV with `step` and columns whose names end in `_angstrom`.
+        curve: CSV with `step` and columns of training and validation; where some end in `_angstrom`, these are drawn.
 
     Raises:
         ConfigurationError: As in `plot_triage`.
@@ -110,16 +110,18 @@ def plot_learning_curve(path: Path, curve: Path) -> None:
         raise InputError(f"no learning curve {curve}; give the curve.csv that training wrote")
     with curve.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    names = [name for name in (rows[0] if rows else {}) if name.endswith("_angstrom")]
+    figures = [name for name in (rows[0] if rows else {}) if name.startswith(("train_", "val_"))]
+    lengths = [name for name in figures if name.endswith("_angstrom")]
+    names = lengths or figures
     if not names or "step" not in rows[0]:
-        raise InputError(f"{curve} has no column step with columns that end in _angstrom; give training's curve.csv")
+        raise InputError(f"{curve} has no columns step, train_... and val_...; give training's curve.csv")
     figure, axes = _figure(path)
     for place, name in enumerate(names):
         points = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
         label = name.removesuffix("_angstrom").replace("_", " ")
         style = "--" if name.startswith("train_") else "-"
         axes.plot(*zip(*points, strict=True), style, color=COLORS[place % len(COLORS)], label=label)
-    axes.set(xlabel="step", ylabel="Å")
+    axes.set(xlabel="step", ylabel="Å" if lengths else "")
     axes.set_yscale("log")
     _finish(path, figure, axes)
 

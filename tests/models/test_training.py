@@ -12,10 +12,11 @@ import torch
 import yaml
 
 from chem.errors import ConfigurationError, InputError
+from models.best_weights import BestWeights
 from models.checkpoints import read_checkpoint, save_weights
 from models.configuration import to_plain
 from models.frames import aligned, rmsd
-from models.generator_training import BestWeights, fold_of, main, prepared
+from models.generator_training import CRITERION, fold_of, main, prepared
 from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig
 from models.reaction_data import read_npz
 from models.training import TrainingConfig, batches, learning_rate_at, training_init
@@ -179,7 +180,7 @@ def test_training_lowers_the_deviation_on_reactions_it_can_learn(tmp_path: Path,
 
 def test_only_the_best_weights_of_a_run_are_kept(tmp_path: Path, tiny_config: ReactDiffConfig) -> None:
     model = ReactDiff(tiny_config)
-    best = BestWeights(folder=tmp_path, config=model.config, facts={})
+    best = BestWeights(folder=tmp_path, kind="reactdiff", criterion=CRITERION, config=model.config, facts={})
     best.offer(model, {"step": 1, "val_rmsd_median_angstrom": 0.3})
     best.offer(model, {"step": 2, "val_rmsd_median_angstrom": 0.4})
     assert read_checkpoint(tmp_path / "weights.safetensors", "reactdiff").card["curve"]["step"] == 1
