@@ -25,16 +25,30 @@ def read_xyz(path: Path, *, charge: int = 0, multiplicity: int = 1) -> Geometry:
         GeometryError: The file is missing, empty or no XYZ file, or has two atoms in one place.
         ElectronCountError: Charge and multiplicity do not fit the atoms.
     """
+    return _geometry(path, _read(path, -1)[0], charge, multiplicity)
+
+
+def read_xyz_structures(path: Path, *, charge: int = 0, multiplicity: int = 1) -> list[Geometry]:
+    """All structures of an XYZ or extended XYZ file, in order; arguments and errors as in `read_xyz`."""
+    return [_geometry(path, atoms, charge, multiplicity) for atoms in _read(path, slice(None))]
+
+
+def _read(path: Path, index: int | slice) -> list[Atoms]:
     if not path.is_file():
         raise GeometryError(f"there is no file {path}; give an XYZ file")
     try:
         _check_counts(path.read_text(encoding="utf-8").splitlines())
-        atoms = read(path, index=-1, format="extxyz")
+        found = read(path, index=index, format="extxyz")
     except Exception as error:  # ASE's readers raise whatever their parsing meets
         reason = f"there is no {error}" if isinstance(error, KeyError) else str(error) or "it ends before its atoms do"
         raise GeometryError(f"{path} is not an XYZ file that can be read: {reason}; export it again") from error
-    if not isinstance(atoms, Atoms) or len(atoms) == 0:
+    structures = found if isinstance(found, list) else [found]
+    if not structures or any(not isinstance(atoms, Atoms) or len(atoms) == 0 for atoms in structures):
         raise GeometryError(f"{path} holds no atoms")
+    return structures
+
+
+def _geometry(path: Path, atoms: Atoms, charge: int, multiplicity: int) -> Geometry:
     if np.any(atoms.numbers < 1):
         raise GeometryError(f"{path} holds a dummy atom X; remove it")
     geometry = Geometry(numbers=atoms.numbers, positions=atoms.positions, charge=charge, multiplicity=multiplicity)

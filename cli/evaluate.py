@@ -1,4 +1,4 @@
-"""`cairn evaluate`: how good the models are on reactions whose transition states are known."""
+"""`cairn evaluate`: how good the models are on what they were not trained on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.evaluate_relaxation import morered_command, potential_command
 from cli.evaluation_table import print_evaluation
 from cli.output import print_json
 
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
     from models.evaluation.structures import GeneratedReaction, JudgedReaction, Kind
     from models.generator import DiffusionGenerator
 
-evaluate_app = typer.Typer(no_args_is_help=True, help="Measure the models on reactions with known transition states.")
+evaluate_app = typer.Typer(no_args_is_help=True, help="Measure the models on data that they were not trained on.")
 
 
 @evaluate_app.callback()
 def _evaluate() -> None:
-    """Measure the models on reactions with known transition states."""
+    """Measure the models on data that they were not trained on."""
+
+
+evaluate_app.command("morered")(morered_command)
+evaluate_app.command("potential")(potential_command)
 
 
 @evaluate_app.command("generator")

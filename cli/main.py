@@ -17,9 +17,11 @@ from cli.enumerate import enumerate_command
 from cli.evaluate import evaluate_app
 from cli.explore import explore_command
 from cli.generate import generate_command
+from cli.label import label_command
 from cli.levels import levels_command
 from cli.minima import minima_command
 from cli.query import query_app
+from cli.relax import relax_command
 from cli.saddle import saddle_command
 from cli.thermo import thermo_command
 from cli.train import train_app
@@ -41,7 +43,9 @@ app.command("verify")(verify_command)
 app.command("saddle")(saddle_command)
 app.command("thermo")(thermo_command)
 app.command("generate")(generate_command)
+app.command("relax")(relax_command)
 app.command("minima")(minima_command)
+app.command("label")(label_command)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(query_app, name="query")

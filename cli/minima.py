@@ -28,26 +28,17 @@ def minima_command(
 
         cairn minima --data rdb7.npz --level gfn2 -o minima.npz
     """
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
     from chem.levels import resolve_level  # noqa: PLC0415
+    from cli.bars import counted  # noqa: PLC0415
     from models.reaction_data import read_reactions  # noqa: PLC0415
     from tasks.minima import make_minima  # noqa: PLC0415
     from tasks.workers import WorkerLimits  # noqa: PLC0415
 
     check_output(output)
     resolved = resolve_level(level)
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        task = bars.add_task("reading", total=None)
-
-        def show(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total, description=f"relaxing at {level}")
-
+    with counted(f"molecules at {level}") as progress:
         counts = make_minima(
-            read_reactions(data), resolved, output, WorkerLimits(n_workers=workers), limit=limit, progress=show
+            read_reactions(data), resolved, output, WorkerLimits(n_workers=workers), limit=limit, progress=progress
         )
     if json_only:
         print_json({"file": str(output), "level": resolved.key, **asdict(counts)})

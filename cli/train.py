@@ -159,6 +159,32 @@ def morered_command(
     run.follow(main, read_configuration(MoreRedTrainingConfig, config).training.steps, [], json_lines)
 
 
+@train_app.command("potential")
+def potential_command(
+    data: Annotated[Path, typer.Option(help="Structures with energies and forces, as `cairn label` writes them.")],
+    config: Config,
+    output: Folder,
+    resume: Resume = False,
+    processes: ProcessCount = 1,
+    max_seconds: MaxSeconds = None,
+    device: Device = "auto",
+    json_lines: JsonLines = False,
+) -> None:
+    """Train a force field, with denoising of non-equilibrium structures as a second task.
+
+    It stands in for the level of theory that its labels are from. What is kept is as for the generator.
+
+    Example:
+
+        cairn train potential --data labels.npz --config configs/model/potential_cpu.yaml -o runs/potential
+    """
+    from models.configuration import read_configuration  # noqa: PLC0415
+    from models.potential_training import PotentialTrainingConfig, main  # noqa: PLC0415
+
+    run = TrainingRun(data, config, output, device, resume, processes, max_seconds)
+    run.follow(main, read_configuration(PotentialTrainingConfig, config).training.steps, [], json_lines)
+
+
 @train_app.command("confidence")
 def confidence_command(
     data: Data,

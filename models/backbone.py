@@ -18,6 +18,7 @@ from e3nn import o3
 from torch import Tensor, nn
 
 from models.frames import aligned_by_fragment, in_full_precision
+from models.radial import LevelEmbedding, RadialBasis, smooth_cutoff
 
 MEAN_NEIGHBOURS = 14.0
 
@@ -35,6 +36,7 @@ class BackboneConfig:
         n_blocks: Rounds of messages.
         n_radial: Radial functions of each distance.
         n_roles: Kinds of other objects (an end point, a transition state).
+        cutoff_angstrom: Distance at which an atom stops hearing another, smoothly, Angstrom; 0 for never.
     """
 
     elements: tuple[int, ...] = (1, 6, 7, 8)
@@ -45,6 +47,7 @@ class BackboneConfig:
     n_blocks: int = 4
     n_radial: int = 32
     n_roles: int = 2
+    cutoff_angstrom: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ class Features:
         pairs_of_others: The same for each object, shape (B, O, N, N, C_edge).
         vectors: From atom i to atom j of the moving object, shape (B, N, N, 3), Angstrom.
         vectors_of_others: The same in the superposed other objects, zero across fragments, shape (B, O, N, N, 3).
-        pair_mask: 1 for pairs of two different atoms that are there, shape (B, N, N, 1).
+        pair_mask: 1 for pairs of two different atoms that are there, less toward the cutoff, shape (B, N, N, 1).
         mask: 1 where an atom is, shape (B, N, 1).
     """
 
@@ -123,36 +126,6 @@ def mixed_exactly(linear: o3.Linear, nodes: Tensor) -> Tensor:
     """An e3nn linear map outside automatic mixed precision, which its compiled code does not know."""
     with torch.autocast(nodes.device.type, enabled=False):
         return linear(nodes.to(linear.weight.dtype))
-
-
-class RadialBasis(nn.Module):
-    """Gaussians evenly spaced in exp(-d / 2.5 Angstrom), so that short distances are resolved best."""
-
-    def __init__(self, n_radial: int, longest: float = 12.0, shortest: float = 0.5, decay: float = 2.5) -> None:
-        super().__init__()
-        self.decay = decay
-        ends = math.exp(-longest / decay), math.exp(-shortest / decay)
-        self.register_buffer("centers", torch.linspace(*ends, n_radial), persistent=False)
-        self.sharpness = 0.5 * ((n_radial - 1) / (ends[1] - ends[0])) ** 2
-
-    def forward(self, distances: Tensor) -> Tensor:
-        """Distances (...) in Angstrom to (..., n_radial)."""
-        place = torch.exp(-distances / self.decay).unsqueeze(-1)
-        return torch.exp(-self.sharpness * (place - self.centers) ** 2)
-
-
-class LevelEmbedding(nn.Module):
-    """Noise level or path time in [0, 1] as smooth functions, shape (...) to (..., channels)."""
-
-    def __init__(self, channels: int, n_waves: int = 8) -> None:
-        super().__init__()
-        self.register_buffer("waves", math.pi * torch.arange(1, n_waves + 1), persistent=False)
-        self.mix = nn.Sequential(nn.Linear(2 * n_waves + 1, channels), nn.SiLU(), nn.Linear(channels, channels))
-
-    def forward(self, level: Tensor) -> Tensor:
-        """Embed."""
-        angle = level.unsqueeze(-1) * self.waves.to(level)
-        return self.mix(torch.cat([level.unsqueeze(-1), angle.sin(), angle.cos()], dim=-1))
 
 
 class EquivariantNorm(nn.Module):
@@ -332,7 +305,15 @@ class Backbone(nn.Module):
         self.pair_mix = nn.Sequential(nn.Linear(2 * width, width), nn.SiLU(), nn.Linear(width, width))
         self.blocks = nn.ModuleList(Block(config, irreps) for _ in range(config.n_blocks))
 
-    def forward(self, numbers: Tensor, mask: Tensor, positions: Tensor, level: Tensor, others: Others) -> Features:
+    def forward(
+        self,
+        numbers: Tensor,
+        mask: Tensor,
+        positions: Tensor,
+        level: Tensor,
+        others: Others,
+        known: Tensor | None = None,
+    ) -> Features:
         """Features of every atom and pair.
 
         Args:
@@ -341,6 +322,7 @@ class Backbone(nn.Module):
             positions: The moving object, shape (B, N, 3), Angstrom.
             level: Its noise level or path time in [0, 1], shape (B,).
             others: Objects that are read.
+            known: What else is known of each atom, as features to begin with, shape (B, N, irreps.dim).
         """
         there = mask.to(positions).unsqueeze(-1)  # (B, N, 1)
         pair_mask = there.unsqueeze(2) * there.unsqueeze(1)
@@ -352,6 +334,8 @@ class Backbone(nn.Module):
         inside = others.together.to(positions).unsqueeze(-1) * pair_mask.unsqueeze(1)  # (B, O, N, N, 1)
         vectors_of_others = (superposed.unsqueeze(2) - superposed.unsqueeze(3)) * inside
         distances = (vectors.square().sum(-1) + 1e-12).sqrt()
+        if self.config.cutoff_angstrom > 0.0:
+            pair_mask = pair_mask * smooth_cutoff(distances, self.config.cutoff_angstrom).unsqueeze(-1)
         distances_of_others = (vectors_of_others.square().sum(-1) + 1e-12).sqrt()
 
         scalars = self.element(self.element_index[numbers.clamp_min(0)].clamp_min(0)) + self.level(level).unsqueeze(1)
@@ -365,6 +349,8 @@ class Backbone(nn.Module):
 
         nodes = positions.new_zeros(*mask.shape, self.n_columns)
         nodes[..., self.scalars] = scalars
+        if known is not None:
+            nodes = nodes + known
         features = Features(
             nodes=nodes * there,
             pairs=pairs,

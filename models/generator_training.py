@@ -6,7 +6,6 @@ Runs with torch, e3nn, numpy, safetensors and yaml alone: `python -m models.gene
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,6 @@ from torch import Tensor
 
 from chem.errors import InputError
 from models.backbone import BackboneConfig
-from models.best_weights import BestWeights
 from models.checkpoints import read_checkpoint
 from models.configuration import read_configuration
 from models.data_parallel import ALONE, Processes, check_processes, started
@@ -26,9 +24,8 @@ from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig, loss, sampl
 from models.reaction_batch import ReactionBatch, collate
 from models.reaction_data import ReactionData, read_reactions
 from models.start import with_start
-from models.training import Report, TrainingConfig, train, training_arguments, training_init
-from models.training_checkpoint import has_checkpoint, load_checkpoint
-from models.weights_file import hash_of
+from models.training import Report, TrainingConfig, training_arguments
+from models.training_run import Learner, facts_of, run_training
 
 KIND = "reactdiff"
 CRITERION = "rmsd_median_angstrom"  # on `val`; the weights that ship are the best by it
@@ -139,53 +136,28 @@ def train_generator(given: argparse.Namespace, processes: Processes = ALONE, rep
     earlier = read_checkpoint(given.start_from, KIND) if given.start_from else None
     if earlier is not None:
         earlier.load_into(model)
-    state = training_init(model, config.training, device)
-    checkpoint = given.out / "checkpoint"
-    if given.resume and has_checkpoint(checkpoint):
-        load_checkpoint(checkpoint, state)
-    elif (given.out / "curve.csv").exists():
-        raise InputError(f"{given.out} holds another run; go on with --resume, or give an empty folder")
     train_batch, val_batch = prepared(data, chosen).to(device), prepared(data, held_out).to(device)
-    best = BestWeights(
-        folder=given.out,
+    facts = facts_of(given, "cairn train generator", len(chosen), len(held_out))
+    facts["command"] += (
+        (f" --fold {given.fold}" if given.fold else "")
+        + (f" --start-from {given.start_from.name}" if earlier else "")
+        + (f" --processes {given.processes}" if given.processes > 1 else "")
+    )
+    facts |= {
+        "fold_left_out": given.fold,
+        "started_from_sha256": earlier.sha256 if earlier else "",
+        "sampling_steps": config.sampling_steps,
+    }
+    learner = Learner(
         kind=KIND,
         criterion=CRITERION,
+        model=model,
         config=config.model,
-        facts={
-            "data": given.data.name,
-            "data_sha256": hash_of(given.data) if given.data.is_file() else "",
-            "n_train": len(chosen),
-            "n_val": len(held_out),
-            "fold_left_out": given.fold,
-            "command": f"cairn train generator --data {given.data.name} --config {given.config.name}"
-            + (f" --fold {given.fold}" if given.fold else "")
-            + (f" --start-from {given.start_from.name}" if earlier else "")
-            + (f" --processes {given.processes}" if given.processes > 1 else ""),
-            "started_from_sha256": earlier.sha256 if earlier else "",
-            "seed": config.training.seed,
-            "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "sampling_steps": config.sampling_steps,
-        },
+        training=config.training,
+        loss=loss,
+        validate=lambda average: validate(average, val_batch, config.sampling_steps),
     )
-
-    def note(row: dict[str, float]) -> None:
-        best.offer(state.average, row)
-        if report is None:
-            print(json.dumps(row), flush=True)
-        else:
-            report(row)
-
-    train(
-        state,
-        train_batch,
-        loss,
-        lambda average: validate(average, val_batch, config.sampling_steps),
-        config.training,
-        given.out,
-        processes=processes,
-        max_seconds=given.max_seconds,
-        report=note,
-    )
+    run_training(learner, train_batch, given, facts, processes=processes, report=report)
 
 
 if __name__ == "__main__":

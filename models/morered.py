@@ -21,16 +21,18 @@ from e3nn import o3
 from torch import Tensor, nn
 
 from chem.errors import ConfigurationError
-from models.backbone import AtomUpdate, Backbone, BackboneConfig, EquivariantNorm, Features, LevelEmbedding, Others
+from models.backbone import AtomUpdate, Backbone, BackboneConfig, EquivariantNorm, Features, Others
 from models.diffusion.losses import mean_squared_error
 from models.diffusion.noise import centered_noise
 from models.diffusion.processes import VariancePreserving
 from models.diffusion.schedules import polynomial_schedule
 from models.displacement_head import DisplacementHead
+from models.radial import LevelEmbedding
 from models.structure_batch import StructureBatch
+from models.training_moment import Moment
 
 GRAPH = 0  # role of the bonds, where they are known
-FORMS = ("joint", "separate")
+KIND_OF = {"joint": "morered", "separate": "morered_separate"}  # of weights, by form
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ class MoreRedConfig:
 
     def __post_init__(self) -> None:
         """Values are in range."""
-        if self.form not in FORMS:
+        if self.form not in KIND_OF:
             raise ConfigurationError(f"form {self.form!r} is unknown; give joint or separate")
         for name in ("largest_time", "time_weight", "bonds_share"):
             if not 0.0 <= getattr(self, name) <= 1.0:
@@ -184,25 +186,22 @@ def noise_angstrom(config: MoreRedConfig, time: Tensor) -> Tensor:
     return schedule.sigma(time) / schedule.alpha(time)
 
 
-def loss(
-    model: MoreRed, batch: StructureBatch, generator: torch.Generator, common: torch.Generator
-) -> tuple[Tensor, dict[str, Tensor]]:
+def loss(model: MoreRed, batch: StructureBatch, moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
     """Training loss: squared error of the noise and of the time, weighted.
 
     Args:
         model: The network.
         batch: Minima.
-        generator: Draws noise and times.
-        common: Decides whether the network is told the bonds.
+        moment: Draws noise and times; what it draws in common decides whether the network is told the bonds.
 
     Returns:
         The loss and its parts, each a scalar without unit.
     """
-    config = model.config
+    config, generator = model.config, moment.noise
     time = config.largest_time * torch.rand(len(batch), generator=generator, device=generator.device)
     time = time.to(batch.positions)
     noise = centered_noise(batch.mask, generator, dtype=batch.positions.dtype)
-    if float(torch.rand((), generator=common)) >= config.bonds_share:
+    if float(torch.rand((), generator=moment.common)) >= config.bonds_share:
         batch = replace(batch, bonded=torch.zeros_like(batch.bonded))
     told = time if config.form == "separate" else None
     predicted = model(batch, noised(config, batch, noise, time), told)

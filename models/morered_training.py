@@ -6,7 +6,6 @@ Runs with torch, e3nn, numpy, safetensors and yaml alone: `python -m models.more
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,20 +14,17 @@ import torch
 from torch import Tensor
 
 from chem.errors import InputError
-from models.best_weights import BestWeights
 from models.configuration import read_configuration
 from models.data_parallel import ALONE, Processes, check_processes, started
 from models.diffusion.noise import centered_noise
 from models.frames import rmsd
-from models.morered import MoreRed, MoreRedConfig, loss, noised
+from models.morered import KIND_OF, MoreRed, MoreRedConfig, loss, noised
 from models.morered_relaxation import FORM_OF, RelaxationConfig, relax_batch
 from models.structure_batch import StructureBatch, collate_structures
 from models.structure_data import read_structures
-from models.training import Report, TrainingConfig, train, training_arguments, training_init
-from models.training_checkpoint import has_checkpoint, load_checkpoint
-from models.weights_file import hash_of
+from models.training import Report, TrainingConfig, training_arguments
+from models.training_run import Learner, facts_of, run_training
 
-KIND = "morered"
 CRITERION = "rmsd_ratio_median"  # on `val`; the weights that ship are the best by it
 NOISES_ANGSTROM = (0.1, 0.2, 0.3)  # of the structures of a validation
 VALIDATION_BATCH = 100
@@ -112,7 +108,7 @@ def train_morered(given: argparse.Namespace, processes: Processes = ALONE, repor
         report: As in `main`.
 
     Raises:
-        InputError: The data have no training or no validation structures, or the folder holds another run.
+        InputError: The data have no training or no validation structures.
     """
     config = read_configuration(MoreRedTrainingConfig, given.config)
     device = processes.device(torch.device(given.device))
@@ -121,49 +117,19 @@ def train_morered(given: argparse.Namespace, processes: Processes = ALONE, repor
     if not chosen or not held_out:
         raise InputError(f"{given.data} has {len(chosen)} train and {len(held_out)} val structures; both are needed")
     torch.manual_seed(config.training.seed)
-    model = MoreRed(config.model)
-    state = training_init(model, config.training, device)
-    checkpoint = given.out / "checkpoint"
-    if given.resume and has_checkpoint(checkpoint):
-        load_checkpoint(checkpoint, state)
-    elif (given.out / "curve.csv").exists():
-        raise InputError(f"{given.out} holds another run; go on with --resume, or give an empty folder")
-    best = BestWeights(
-        folder=given.out,
-        kind=KIND,
-        criterion=CRITERION,
-        config=config.model,
-        facts={
-            "data": given.data.name,
-            "data_sha256": hash_of(given.data),
-            "level": data.level,
-            "n_train": len(chosen),
-            "n_val": len(held_out),
-            "command": f"cairn train morered --data {given.data.name} --config {given.config.name}",
-            "seed": config.training.seed,
-            "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
-        },
-    )
     val = collate_structures(held_out).to(device)
-
-    def note(row: dict[str, float]) -> None:
-        best.offer(state.average, row)
-        if report is None:
-            print(json.dumps(row), flush=True)
-        else:
-            report(row)
-
-    train(
-        state,
-        collate_structures(chosen).to(device),
-        loss,
-        lambda average: validate(average, val),
-        config.training,
-        given.out,
-        processes=processes,
-        max_seconds=given.max_seconds,
-        report=note,
+    learner = Learner(
+        kind=KIND_OF[config.model.form],
+        criterion=CRITERION,
+        model=MoreRed(config.model),
+        config=config.model,
+        training=config.training,
+        loss=loss,
+        validate=lambda average: validate(average, val),
     )
+    facts = facts_of(given, "cairn train morered", len(chosen), len(held_out)) | {"level": data.level}
+    train_batch = collate_structures(chosen).to(device)
+    run_training(learner, train_batch, given, facts, processes=processes, report=report)
 
 
 if __name__ == "__main__":

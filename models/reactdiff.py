@@ -20,6 +20,7 @@ from models.diffusion.samplers import straight_path_steps
 from models.displacement_head import DisplacementHead
 from models.frames import aligned, centered
 from models.reaction_batch import ReactionBatch
+from models.training_moment import Moment
 
 END_POINT = 0  # role of reactant and product
 
@@ -96,29 +97,26 @@ class ReactDiff(nn.Module):
         return centered(positions + self.head(self.features(batch, positions, time)), batch.mask)
 
 
-def prediction_on_path(
-    model: ReactDiff, batch: ReactionBatch, generator: torch.Generator, common: torch.Generator
-) -> Tensor:
+def prediction_on_path(model: ReactDiff, batch: ReactionBatch, moment: Moment) -> Tensor:
     """Transition states that the network predicts from somewhere on their paths, as training asks it to.
 
     Args:
         model: The network.
         batch: Reactions.
-        generator: Draws noise and times.
-        common: Decides whether the path ends in the network's own prediction, which costs one more evaluation: where
-            several processes share a batch all draw it alike, so that none waits for the others.
+        moment: Draws noise and times; what it draws in common decides whether the path ends in the network's own
+            prediction, which costs one more evaluation.
 
     Returns:
         Centred positions, shape (batch, n_atoms, 3), Angstrom.
     """
     path = model.config.path
     size = len(batch)
-    device = generator.device
+    generator, device = moment.noise, moment.noise.device
     time = torch.rand(size, generator=generator, device=device).to(batch.start)
     level = torch.rand(size, 1, 1, generator=generator, device=device).to(batch.start) * path.start_noise_angstrom
     start = batch.start + level * centered_noise(batch.mask, generator, dtype=batch.start.dtype)
     end = aligned(batch.ts, start, batch.mask)
-    if float(torch.rand((), generator=common)) < path.rollout_share:
+    if float(torch.rand((), generator=moment.common)) < path.rollout_share:
         with torch.no_grad():
             own = model(batch, start, torch.zeros_like(time))
         end = aligned(own, start, batch.mask)
@@ -128,9 +126,7 @@ def prediction_on_path(
     return predicted
 
 
-def loss(
-    model: ReactDiff, batch: ReactionBatch, generator: torch.Generator, common: torch.Generator
-) -> tuple[Tensor, dict[str, Tensor]]:
+def loss(model: ReactDiff, batch: ReactionBatch, moment: Moment) -> tuple[Tensor, dict[str, Tensor]]:
     """Training loss: deviation plus error of short distances.
 
     The deviation is the root-mean-square over atoms after superposing the truth on the prediction, averaged over
@@ -140,13 +136,12 @@ def loss(
     Args:
         model: The network.
         batch: Reactions.
-        generator: As in `prediction_on_path`.
-        common: As there.
+        moment: As in `prediction_on_path`.
 
     Returns:
         The loss and its parts, each a scalar in Angstrom.
     """
-    predicted = prediction_on_path(model, batch, generator, common)
+    predicted = prediction_on_path(model, batch, moment)
     return deviation_and_distances(predicted, batch, model.config.path)
 
 

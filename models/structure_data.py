@@ -15,6 +15,8 @@ from chem.errors import InputError
 from models.structure_batch import StructureArrays
 
 NEEDED = ("offset", "numbers", "positions", "split", "level")
+MADE_WITH = "`cairn minima` or `cairn label`"
+LABELS = ("energy_ev", "forces_ev_per_angstrom")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +26,14 @@ class StructureData:
     Attributes:
         structures: The structures.
         splits: Name of the split of each, shape (n_structures,).
-        level: Key of the level of theory that they are minima of.
+        level: Key of the level of theory that they are minima of, or that their energies are from.
+        labelled: Whether energies and forces are known.
     """
 
     structures: tuple[StructureArrays, ...]
     splits: NDArray[np.str_]
     level: str
+    labelled: bool = False
 
     def __len__(self) -> int:
         """Number of structures."""
@@ -43,18 +47,26 @@ class StructureData:
 def write_structures(path: Path, structures: Sequence[StructureArrays], splits: Sequence[str], level: str) -> None:
     """Pack n structures of m atoms in all.
 
-    The arrays are `offset` (n + 1,), `numbers` (m,), `positions` (m, 3) in Angstrom, `split` (n,) and `level`.
+    The arrays are `offset` (n + 1,), `numbers` (m,), `positions` (m, 3) in Angstrom, `split` (n,), `level`, and where
+    all have energies and forces `energy_ev` (n,) and `forces_ev_per_angstrom` (m, 3).
     """
     sizes = [len(each.numbers) for each in structures]
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        path,
-        offset=np.cumsum([0, *sizes]),
-        numbers=np.concatenate([each.numbers for each in structures]).astype(np.uint8),
-        positions=np.concatenate([each.positions for each in structures]).astype(np.float32),
-        split=np.array(splits, dtype=str),
-        level=np.array(level),
-    )
+    arrays = {
+        "offset": np.cumsum([0, *sizes]),
+        "numbers": np.concatenate([each.numbers for each in structures]).astype(np.uint8),
+        "positions": np.concatenate([each.positions for each in structures]).astype(np.float32),
+        "split": np.array(splits, dtype=str),
+        "level": np.array(level),
+    }
+    energies = [each.energy_ev for each in structures if each.energy_ev is not None]
+    forces = [each.forces_ev_per_angstrom for each in structures if each.forces_ev_per_angstrom is not None]
+    if len(energies) == len(forces) == len(structures):
+        arrays["energy_ev"] = np.array(energies)
+        arrays["forces_ev_per_angstrom"] = np.concatenate(forces).astype(np.float32)
+    fresh = path.with_name(f"{path.stem}.new.npz")
+    np.savez_compressed(fresh, **arrays)
+    fresh.replace(path)
 
 
 def read_structures(path: Path) -> StructureData:
@@ -64,22 +76,32 @@ def read_structures(path: Path) -> StructureData:
         InputError: The file is missing, no such file, or its arrays contradict each other.
     """
     if not path.is_file():
-        raise InputError(f"there is no {path}; make it with `cairn minima`")
+        raise InputError(f"there is no {path}; make it with {MADE_WITH}")
     try:
         with np.load(path, allow_pickle=False) as file:
             missing = [name for name in NEEDED if name not in file.files]
             if missing:
-                raise InputError(f"{path} lacks the arrays {', '.join(missing)}; make it with `cairn minima`")
-            offset, numbers, positions, splits, level = (file[name] for name in NEEDED)
+                raise InputError(f"{path} lacks the arrays {', '.join(missing)}; make it with {MADE_WITH}")
+            arrays = {name: file[name] for name in (*NEEDED, *LABELS) if name in file.files}
     except (ValueError, OSError, zipfile.BadZipFile, AttributeError) as error:
         raise InputError(f"{path} is no .npz file of plain arrays: {error}") from error
-    whole = (
-        len(splits) == len(offset) - 1 and len(numbers) == len(positions) == offset[-1] and (np.diff(offset) > 0).all()
-    )
-    if not whole or not np.isfinite(positions).all():
-        raise InputError(f"{path}: its arrays contradict each other or hold no numbers; make it with `cairn minima`")
+    offset, numbers, positions = arrays["offset"], arrays["numbers"], arrays["positions"]
+    n, m = len(offset) - 1, int(offset[-1])
+    energies, forces = arrays.get("energy_ev", np.zeros(n)), arrays.get("forces_ev_per_angstrom", np.zeros((m, 3)))
+    whole = len(arrays["split"]) == len(energies) == n and (np.diff(offset) > 0).all()
+    whole = whole and numbers.shape == (m,) and positions.shape == forces.shape == (m, 3)
+    if not whole or not all(np.isfinite(values).all() for values in (positions, energies, forces)):
+        raise InputError(f"{path}: its arrays contradict each other or hold no numbers; make it with {MADE_WITH}")
+    labelled = all(name in arrays for name in LABELS)
     structures = tuple(
-        StructureArrays(numbers=numbers[first:end].astype(np.int64), positions=positions[first:end].astype(np.float64))
-        for first, end in itertools.pairwise(offset)
+        StructureArrays(
+            numbers=numbers[first:end].astype(np.int64),
+            positions=positions[first:end].astype(np.float64),
+            energy_ev=float(energies[place]) if labelled else None,
+            forces_ev_per_angstrom=forces[first:end].astype(np.float64) if labelled else None,
+        )
+        for place, (first, end) in enumerate(itertools.pairwise(offset))
     )
-    return StructureData(structures=structures, splits=splits.astype(str), level=str(level))
+    return StructureData(
+        structures=structures, splits=arrays["split"].astype(str), level=str(arrays["level"]), labelled=labelled
+    )

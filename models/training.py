@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from models.data_parallel import ALONE, Processes
 from models.training_checkpoint import save_checkpoint
+from models.training_moment import Moment
 
 
 class Batch(Protocol):
@@ -35,8 +36,7 @@ class Batch(Protocol):
         ...
 
 
-# Of model, batch, the process's own noise, and randomness that all processes draw alike; gives the loss and its parts.
-LossFunction = Callable[[nn.Module, Any, torch.Generator, torch.Generator], tuple[Tensor, dict[str, Tensor]]]
+LossFunction = Callable[[nn.Module, Any, Moment], tuple[Tensor, dict[str, Tensor]]]  # gives the loss and its parts
 Validation = Callable[[nn.Module], dict[str, float]]
 Report = Callable[[dict[str, float]], None]
 
@@ -161,10 +161,13 @@ def training_step(
     state.model.train()
     use_half = config.precision == "bfloat16"
     device = batch.numbers.device
-    own_noise = noise_of(config.seed, state.step, 1 + processes.rank, device)
-    common_noise = noise_of(config.seed, state.step, 0)
+    moment = Moment(
+        noise=noise_of(config.seed, state.step, 1 + processes.rank, device),
+        common=noise_of(config.seed, state.step, 0),
+        progress=state.step / config.steps,
+    )
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_half):
-        total, parts = loss_function(state.model, batch, own_noise, common_noise)
+        total, parts = loss_function(state.model, batch, moment)
     state.optimizer.zero_grad(set_to_none=True)
     total.backward()
     processes.average([weight.grad for weight in state.model.parameters() if weight.grad is not None])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -53,6 +54,9 @@ HEARTBEAT_SECONDS = 30.0
 BATCH = 200  # calculations of one task at least: the end of a batch idles all workers but one
 BATCH_SECONDS = 300.0  # and as long as this it goes on, so that of short calculations it takes more
 CLAIM_SECONDS = 2.0  # of work are claimed at once, where calculations are shorter: a claim costs some milliseconds
+CLAIMS_EACH = 4  # at most, for each process: what is claimed waits for a dead worker's lease to end
+RECENT = 8  # calculations by which the next claim goes
+SHORT_KINDS = frozenset({CalculationKind.PREPARE, CalculationKind.ESTIMATE, CalculationKind.ENERGY})
 
 _FUNCTIONS: Mapping[CalculationKind, Any] = {
     CalculationKind.PREPARE: jobs.prepare,
@@ -140,10 +144,11 @@ def run_calculations(queue: WorkQueue) -> int:
         if returned := release_dead_workers(engine):
             log.warning("attempts of dead processes returned", count=returned)
         with _beating(engine, worker):
-            count, at_once = 0, 1
-            source = _claimed_jobs(engine, queue, worker, lambda: at_once)
+            count = 0
+            recent: deque[float | None] = deque(maxlen=RECENT)
+            source = _claimed_jobs(engine, queue, worker, lambda: _to_claim(queue, recent))
             for finished in pool.run(_FUNCTIONS[queue.kind], source):
-                at_once = _to_claim(finished.cpu_seconds, queue.workers.processes)
+                recent.append(finished.cpu_seconds)
                 _store(engine, finished)
                 _log_end(log, finished)
                 count += 1
@@ -153,11 +158,13 @@ def run_calculations(queue: WorkQueue) -> int:
         engine.dispose()
 
 
-def _to_claim(cpu_seconds: float | None, processes: int) -> int:
-    """How many calculations to claim at once, where the last one took so long, s."""
-    if cpu_seconds is None:
+def _to_claim(queue: WorkQueue, recent: Collection[float | None]) -> int:
+    """How many calculations to claim at once, after the last ones took so long, s: the longest of them counts."""
+    known = [seconds for seconds in recent if seconds is not None]
+    if queue.kind not in SHORT_KINDS or not known or len(known) < len(recent):
         return 1
-    return max(1, min(BATCH, int(CLAIM_SECONDS * processes / max(cpu_seconds, 0.01))))
+    processes = queue.workers.processes
+    return max(1, min(CLAIMS_EACH * processes, int(CLAIM_SECONDS * processes / max(*known, 1e-3))))
 
 
 def _claimed_jobs(engine: Engine, queue: WorkQueue, worker: str, at_once: Callable[[], int]) -> Iterator[Job]:

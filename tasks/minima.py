@@ -6,11 +6,9 @@ What is learned and what it is held against must come from one level: at another
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,7 +21,8 @@ from chem.types import Geometry, LevelOfTheory
 from models.reaction_data import ReactionData
 from models.structure_batch import StructureArrays
 from models.structure_data import write_structures
-from tasks.workers import WorkerLimits, WorkerPool
+from tasks.kept_rows import Row, computed_rows
+from tasks.workers import WorkerLimits
 
 FMAX_EV_PER_ANGSTROM = 0.02
 BUDGET_GRADIENT_CALLS = 500
@@ -85,24 +84,14 @@ def make_minima(
         progress: Told how many of how many are done.
     """
     starts = sorted(_starts(data).items())[:limit]
-    rows = _kept_rows(path, level)
-    waiting = [MinimumJob(identifier=name, start=start, level=level) for name, start in starts if name not in rows]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with WorkerPool(limits) as pool, _rows_file(path).open("a", encoding="utf-8") as file:
-        file.write("\n" * bool(rows))  # the last line may have been cut short
-        for done, finished in enumerate(pool.run(minimum, waiting), start=len(starts) - len(waiting) + 1):
-            row = finished.value or {"id": finished.job.identifier, "failure": finished.fault, "gradient_calls": 0}
-            rows[finished.job.identifier] = row
-            file.write(json.dumps({**row, "level": level.key}) + "\n")
-            file.flush()
-            progress(done, len(starts))
-    return _pack([rows[name] for name, _ in starts], level, path)
+    jobs = [MinimumJob(identifier=name, start=start, level=level) for name, start in starts]
+    return _pack(computed_rows(path, level.key, minimum, jobs, limits, progress), level, path)
 
 
-def minimum(job: MinimumJob) -> dict[str, Any]:
+def minimum(job: MinimumJob) -> Row:
     """Relax a molecule; the row says what it ended in."""
     counter = GradientCounter(budget=BUDGET_GRADIENT_CALLS)
-    row: dict[str, Any] = {"id": job.identifier, "failure": ""}
+    row: Row = {"failure": ""}
     graph = perceive_graph(job.start)
     try:
         species = species_of(graph.without_stereo())
@@ -148,31 +137,9 @@ def _starts(data: ReactionData) -> dict[str, Geometry]:
     return found
 
 
-def _rows_file(path: Path) -> Path:
-    return path.with_suffix(".jsonl")
-
-
-def _kept_rows(path: Path, level: LevelOfTheory) -> dict[str, dict[str, Any]]:
-    """What an earlier run at this level left, by identifier; a line cut short by a kill is left out."""
-    rows: dict[str, dict[str, Any]] = {}
-    for line in _lines(_rows_file(path)):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if row["level"] == level.key:
-            rows[row["id"]] = row
-    return rows
-
-
-def _lines(path: Path) -> Iterator[str]:
-    if path.exists():
-        yield from path.read_text(encoding="utf-8").splitlines()
-
-
-def _pack(rows: list[dict[str, Any]], level: LevelOfTheory, path: Path) -> MinimaCounts:
+def _pack(rows: list[Row], level: LevelOfTheory, path: Path) -> MinimaCounts:
     energies: dict[str, list[float]] = {}
-    kept: list[dict[str, Any]] = []
+    kept: list[Row] = []
     repeated = 0
     for row in rows:
         if row["failure"]:

@@ -29,6 +29,7 @@ from cli.campaign_status import status_record
 from cli.finish import summary_record
 from cli.main import app, run
 from cli.query import reaction_record, species_record
+from cli.relax import relaxed_row
 from cli.saddle import refinement_record
 from cli.thermo import thermo_record
 from cli.ts import search_record
@@ -38,6 +39,7 @@ from db.engine import open_database, reading
 from db.queries import ReactionRecord, SpeciesRecord
 from report.content import ReportContent
 from tasks.jobs import ThermoReport
+from tasks.relaxing import RelaxedStructure
 from tasks.rungs import make_rung
 from tasks.settings import ExploreSettings
 from tasks.workers import WorkerLimits
@@ -164,6 +166,12 @@ def test_the_json_fields_of_ts_are_those_in_the_readme():
     assert set(record["attempts"][0]) <= set(re.findall(r"`(\w+)`", row))
     row = next(line for line in README.splitlines() if line.startswith("| `level` | | `name`"))
     assert set(record["level"]) <= set(re.findall(r"`(\w+)`", row))
+
+
+def test_the_json_fields_of_relax_are_those_in_the_readme():
+    guess = Geometry(numbers=[1, 1], positions=[[0, 0, 0], [0, 0, 0.74]])
+    row = relaxed_row(1, guess, RelaxedStructure(geometry=guess, converged=True, evaluations=1, seconds=0.1))
+    assert sorted(json_fields("relax")) == sorted(["method", "structures", *row])
 
 
 def test_the_json_fields_of_saddle_are_those_in_the_readme():

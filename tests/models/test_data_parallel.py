@@ -23,6 +23,7 @@ from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig, deviation_a
 from models.reaction_batch import ReactionArrays, ReactionBatch, collate
 from models.start import with_start
 from models.training import TrainingConfig, batches, noise_of, training_init, training_step
+from models.training_moment import Moment
 
 CPU = torch.device("cpu")
 TRAINING = TrainingConfig(steps=3, batch_size=4, warmup_steps=0, learning_rate=0.01)
@@ -196,7 +197,7 @@ def test_a_rollout_is_taken_by_all_processes_or_by_none(tiny_config):
     counts = []
     for step in range(12):
         for rank in (0, 1):
-            loss(model, batch, noise_of(0, step, 1 + rank), noise_of(0, step, 0))
+            loss(model, batch, Moment(noise=noise_of(0, step, 1 + rank), common=noise_of(0, step, 0)))
             counts.append(len(evaluations))
             evaluations.clear()
     assert counts[0::2] == counts[1::2]

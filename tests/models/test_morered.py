@@ -17,6 +17,7 @@ from models.morered_relaxation import RelaxationConfig, relax_batch
 from models.morered_training import main, time_of_noise
 from models.structure_batch import StructureArrays, collate_structures
 from models.structure_data import read_structures, write_structures
+from models.training_moment import Moment
 
 VARIANTS = {"itp": "separate", "as": "separate", "jt": "joint"}
 SAME = 1e-5  # Angstrom
@@ -30,8 +31,7 @@ def structures(reactions):
 
 @pytest.fixture
 def minima(structures):
-    batch = collate_structures(structures).to("cpu", torch.float64)
-    return replace(batch, positions=batch.positions)
+    return collate_structures(structures, torch.float64)
 
 
 @pytest.fixture
@@ -171,8 +171,8 @@ def test_noise_of_so_many_angstrom_has_that_standard_deviation(tiny_config, mini
 @pytest.mark.parametrize("form", ["joint", "separate"])
 def test_every_weight_learns(network, minima, form):
     model = network(form).train().requires_grad_()
-    generator, common = (torch.Generator().manual_seed(seed) for seed in (0, 2))
-    total, parts = loss(model, minima, generator, common)
+    moment = Moment(noise=torch.Generator().manual_seed(0), common=torch.Generator().manual_seed(2))
+    total, parts = loss(model, minima, moment)
     total.backward()
     assert set(parts) == {"noise", "time"}
     still = [name for name, weight in model.named_parameters() if weight.grad is None]
@@ -190,7 +190,7 @@ def test_structures_are_read_as_they_were_written(tmp_path, structures):
 
 
 def test_a_file_that_holds_no_structures_is_refused_with_the_remedy(tmp_path):
-    with pytest.raises(InputError, match="make it with `cairn minima`"):
+    with pytest.raises(InputError, match="make it with `cairn minima` or `cairn label`"):
         read_structures(tmp_path / "none.npz")
     np.savez(tmp_path / "other.npz", offset=[0, 1])
     with pytest.raises(InputError, match="lacks the arrays numbers, positions, split, level"):

@@ -13,6 +13,7 @@ from models.frames import centered, rmsd
 from models.generator_sampling import SamplingConfig, draw
 from models.reactdiff import PathConfig, ReactDiff, deviation_and_distances, loss, sample
 from models.reaction_batch import ReactionArrays
+from models.training_moment import Moment
 
 STEPS = 3
 MIRROR = np.array([-1.0, 1.0, 1.0])
@@ -197,8 +198,8 @@ def test_the_loss_of_the_truth_is_nothing_and_does_not_depend_on_its_frame(react
 
 def test_the_loss_reaches_every_weight(tiny_config, reactions, batch_of):
     model = ReactDiff(tiny_config).double()
-    draws = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
-    total, _ = loss(model, batch_of(list(reactions.values())), *draws)
+    moment = Moment(noise=torch.Generator().manual_seed(0), common=torch.Generator().manual_seed(1))
+    total, _ = loss(model, batch_of(list(reactions.values())), moment)
     total.backward()
     idle = [name for name, parameter in model.named_parameters() if parameter.grad is None]
     assert idle == []

@@ -13,7 +13,7 @@ from chem.types import Geometry
 from models.reaction_batch import ReactionArrays
 from models.reaction_data import ReactionData
 from models.structure_data import read_structures
-from tasks import minima
+from tasks import kept_rows
 from tasks.minima import make_minima, split_of
 from tasks.workers import WorkerLimits
 
@@ -54,7 +54,7 @@ def calls(monkeypatch, in_this_process):
                 seen.append(finished.job.identifier)
                 yield finished
 
-    monkeypatch.setattr(minima, "WorkerPool", Pool)
+    monkeypatch.setattr(kept_rows, "WorkerPool", Pool)
     return seen
 
 

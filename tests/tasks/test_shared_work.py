@@ -102,20 +102,24 @@ def test_a_pause_loses_nothing(tmp_path):
     assert (run_calculations.fn(queue), open_work(queue)) == (1, 0)
 
 
-@pytest.mark.parametrize(("cpu_seconds", "at_once"), [(0.5, 8), (60.0, 1), (None, 1)])
-def test_short_calculations_are_claimed_several_at_once_and_long_ones_singly(
+@pytest.mark.parametrize(
+    ("cpu_seconds", "at_once"),
+    [((0.5, 0.5), [1, 8, 8]), ((0.01, 60.0), [1, 8, 1]), ((60.0, 0.5), [1, 1, 1]), ((None, 0.5), [1, 1, 1])],
+)
+def test_several_calculations_are_claimed_at_once_only_while_all_of_the_last_were_short(
     tmp_path, monkeypatch, in_this_process, cpu_seconds, at_once
 ):
     class Timed:
         def run(self, function, jobs):
-            for finished in in_this_process.run(function, jobs):
-                yield replace(finished, cpu_seconds=cpu_seconds)
+            for seconds, finished in zip(cpu_seconds, in_this_process.run(function, jobs), strict=False):
+                yield replace(finished, cpu_seconds=seconds)
+            assert next(jobs, None) is None
 
     limits = []
 
     def claim(engine, **given):
         limits.append(given["limit"])
-        return real_claim(engine, **given)
+        return real_claim(engine, **given | {"limit": 1})
 
     monkeypatch.setattr(calculations, "shared_pool", lambda _limits: Timed())
     monkeypatch.setattr(calculations, "claim", claim)
@@ -124,4 +128,4 @@ def test_short_calculations_are_claimed_several_at_once_and_long_ones_singly(
     expand_frontier.fn(settings, name, 1)
     queue = exploration_queue(settings, name, CalculationKind.PREPARE)
     assert (run_calculations.fn(queue), open_work(queue)) == (2, 0)
-    assert limits == [1, at_once, at_once]
+    assert limits == at_once

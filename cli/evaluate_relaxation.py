@@ -1,0 +1,178 @@
+"""`cairn evaluate morered` and `cairn evaluate potential`: on structures that no network was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.bars import counted
+from cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from models.structure_batch import StructureArrays
+    from models.structure_data import StructureData
+    from tasks.relax_evaluation import RelaxationEvaluation
+
+
+def morered_command(
+    data: Annotated[Path, typer.Option(help="Minima, as `cairn minima` writes them.")],
+    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    joint: Annotated[Path | None, typer.Option(help="Weights of the form joint (variant JT).")] = None,
+    separate: Annotated[Path | None, typer.Option(help="Weights of the form separate (variants ITP and AS).")] = None,
+    potential: Annotated[Path | None, typer.Option(help="Weights of the force field.")] = None,
+    noise: Annotated[
+        list[float] | None, typer.Option(help="Noise on every coordinate, Angstrom; may be given more than once.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many structures of the split, drawn at random.")] = None,
+    level: Annotated[str, typer.Option(help="Level of theory of the minima.")] = "gfn2",
+    blind: Annotated[bool, typer.Option("--blind", help="Do not tell the networks the bonds of the minimum.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the draw and the noise.")] = 0,
+    device: Annotated[str, typer.Option(help="Where networks run: auto, cpu or cuda.")] = "auto",
+    json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Measure how well noised minima are relaxed: MoreRed beside MMFF94, GFN2-xTB and a force field.
+
+    A way fails where the structure ends further from the minimum than it began, or with other bonds. Energies and the
+    gradients that are left to do are at the level that the minima come from. Networks without weights are left out.
+
+    Example:
+
+        cairn evaluate morered --data minima.npz --joint runs/morered/weights.safetensors --limit 100 --json
+    """
+    from chem.errors import InputError  # noqa: PLC0415
+    from chem.levels import resolve_level  # noqa: PLC0415
+    from models.structure_data import read_structures  # noqa: PLC0415
+    from tasks.relax_evaluation import evaluate_relaxation  # noqa: PLC0415
+
+    stored, resolved = read_structures(data), resolve_level(level)
+    if resolved.key != stored.level:
+        raise InputError(f"{data} holds minima of {stored.level}, not of {resolved.key}; give their level with --level")
+    methods: dict[str, Path | None] = {"none": None, "mmff94": None, "gfn2": None}
+    if joint is not None:
+        methods["morered-jt"] = joint
+    if separate is not None:
+        methods |= {"morered-itp": separate, "morered-as": separate}
+    if potential is not None:
+        methods["potential"] = potential
+    with counted("ways and levels of noise") as progress:
+        result = evaluate_relaxation(
+            _drawn(stored, split, limit, seed),
+            resolved,
+            methods,
+            noises_angstrom=tuple(noise or (0.1, 0.2, 0.3)),
+            told_bonds=not blind,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+    if json_only:
+        print_json(
+            {"data": str(data), "split": split, "seed": seed, "told_bonds": not blind, **relaxation_record(result)}
+        )
+        return
+    columns = (
+        "way",
+        "noise, Å",
+        "n",
+        "RMSD ratio",
+        "failed",
+        "other bonds",
+        "above, kcal/mol",
+        "gradients left",
+        "own",
+    )
+    rows = []
+    for each in result.summaries:
+        height = each.energy_above_minimum_median_kcal_mol
+        rows.append(
+            (
+                each.method,
+                f"{each.noise_angstrom:g}",
+                each.n,
+                f"{each.rmsd_ratio_median:.3f}",
+                f"{100 * each.failure_share:.0f} %",
+                f"{100 * each.other_bonds_share:.0f} %",
+                None if height is None else f"{height:.1f}",
+                each.gradient_calls_after_median,
+                f"{each.evaluations_mean:.1f}",
+            )
+        )
+    print_table(f"noised minima of {split} at {result.level}; medians of ratio, height and gradients", columns, rows)
+    for method, value in result.noise_rank_correlation.items():
+        typer.echo(f"{method}: rank correlation of the noise it sees and the RMSD {value:.2f}")
+
+
+def relaxation_record(result: RelaxationEvaluation) -> dict[str, Any]:
+    """The JSON of `cairn evaluate morered`."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    return {
+        "level": result.level,
+        "noise_rank_correlation": dict(result.noise_rank_correlation),
+        "summaries": [asdict(each) for each in result.summaries],
+    }
+
+
+def potential_command(
+    data: Annotated[Path, typer.Option(help="Structures with energies and forces, as `cairn label` writes them.")],
+    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Weights of the force field; default the shipped ones.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many structures of the split, drawn at random.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+    device: Annotated[str, typer.Option(help="Where the network runs: auto, cpu or cuda.")] = "auto",
+    json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Measure the errors of the force field, and how many structures a second it judges.
+
+    Example:
+
+        cairn evaluate potential --data labels.npz --checkpoint runs/potential/weights.safetensors --json
+    """
+    import time  # noqa: PLC0415
+
+    from chem.errors import InputError  # noqa: PLC0415
+    from models.potential_calculator import load_potential  # noqa: PLC0415
+    from models.potential_training import validate  # noqa: PLC0415
+    from models.structure_batch import collate_structures  # noqa: PLC0415
+    from models.structure_data import read_structures  # noqa: PLC0415
+
+    stored = read_structures(data)
+    if not stored.labelled:
+        raise InputError(f"{data} holds structures without energies and forces; make a file with `cairn label`")
+    structures = _drawn(stored, split, limit, seed)
+    model = load_potential(checkpoint, device=device)
+    scale = model.scale_ev
+    batch = collate_structures(structures, scale.dtype).to(scale.device)
+    began = time.perf_counter()
+    found = validate(model, batch)
+    seconds = time.perf_counter() - began
+    record = {
+        "data": str(data),
+        "split": split,
+        "level": stored.level,
+        "n": len(structures),
+        **found,
+        "structures_per_second": round(len(structures) / seconds, 1),
+        "device": scale.device.type,
+    }
+    if json_only:
+        print_json(record)
+        return
+    print_table("force field", ("", ""), [(name.replace("_", " "), str(value)) for name, value in record.items()])
+
+
+def _drawn(stored: StructureData, split: str, limit: int | None, seed: int) -> list[StructureArrays]:
+    import numpy as np  # noqa: PLC0415
+
+    from chem.errors import InputError  # noqa: PLC0415
+
+    every = stored.split(split)
+    if not every:
+        known = ", ".join(sorted(set(stored.splits.tolist())))
+        raise InputError(f"the file holds no structures of the split {split!r}, only of {known}")
+    order = np.random.default_rng(seed).permutation(len(every))[:limit]
+    return [every[place] for place in order.tolist()]
