@@ -30,13 +30,18 @@ def relax_mmff94(guess: Geometry, graph: MolecularGraph) -> tuple[Geometry, bool
         CalculationError: MMFF94 has no parameters for the molecule.
     """
     molecule = to_rdkit(graph)
+    molecule.RemoveAllConformers()
     conformer = Conformer(guess.n_atoms)
     for place, (x, y, z) in enumerate(guess.positions.tolist()):
         conformer.SetAtomPosition(place, Point3D(x, y, z))
     molecule.AddConformer(conformer, assignId=True)
     with rdBase.BlockLogs():
-        if not rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):
+        try:
+            known = rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule)
+        except (RuntimeError, ValueError):  # RDKit's ways to say that it cannot make sense of the bonds
+            known = False
+        if not known:
             raise CalculationError("no_parameters", "MMFF94 has no parameters for this molecule; relax with gfn2")
-        left = rdForceFieldHelpers.MMFFOptimizeMolecule(molecule, maxIters=MAX_STEPS)
+        left = rdForceFieldHelpers.MMFFOptimizeMolecule(molecule, maxIters=MAX_STEPS, ignoreInterfragInteractions=False)
     positions = np.array(molecule.GetConformer().GetPositions())
     return guess.with_positions(positions), left == 0

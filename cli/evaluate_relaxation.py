@@ -49,13 +49,16 @@ def morered_command(
     stored, resolved = read_structures(data), resolve_level(level)
     if resolved.key != stored.level:
         raise InputError(f"{data} holds minima of {stored.level}, not of {resolved.key}; give their level with --level")
-    methods: dict[str, Path | None] = {"none": None, "mmff94": None, "gfn2": None}
+    if any(not each > 0.0 for each in noise or ()):
+        raise typer.BadParameter("noise must be above 0", param_hint="--noise")
+    methods: dict[str, Path | None] = {}  # networks first: what they cannot read is found before time is spent
     if joint is not None:
         methods["morered-jt"] = joint
     if separate is not None:
         methods |= {"morered-itp": separate, "morered-as": separate}
     if potential is not None:
         methods["potential"] = potential
+    methods |= {"none": None, "mmff94": None, "gfn2": None}
     with counted("ways and levels of noise") as progress:
         result = evaluate_relaxation(
             _drawn(stored, split, limit, seed),
@@ -101,7 +104,8 @@ def morered_command(
         )
     print_table(f"noised minima of {split} at {result.level}; medians of ratio, height and gradients", columns, rows)
     for method, value in result.noise_rank_correlation.items():
-        typer.echo(f"{method}: rank correlation of the noise it sees and the RMSD {value:.2f}")
+        shown = "not defined" if value is None else f"{value:.2f}"
+        typer.echo(f"{method}: rank correlation of the noise it sees and the RMSD {shown}")
 
 
 def relaxation_record(result: RelaxationEvaluation) -> dict[str, Any]:

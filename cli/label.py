@@ -23,9 +23,9 @@ def label_command(
     """Compute energies and forces of structures around known reactions, for `cairn train potential`.
 
     Half lie around reactant, transition state and product, half around the path between them, all displaced at random,
-    since a force field that is to judge guesses must have seen bad ones. All structures of a reactant are in one split,
-    90 % of the reactants in `train`. Results are kept beside the file as they come (.jsonl): a run that was stopped
-    goes on.
+    since a force field that is to judge guesses must have seen bad ones. Reactions of 10 % of the reactants are held
+    out in `val` and `test`; what shares a species with them is left out of `train`. Results are kept beside the file as
+    they come (.jsonl): a run that was stopped goes on.
 
     Example:
 
@@ -38,6 +38,8 @@ def label_command(
     from tasks.workers import WorkerLimits  # noqa: PLC0415
 
     check_output(output)
+    if output.suffix != ".npz":
+        raise typer.BadParameter(f"{output} must end in .npz", param_hint="--output")
     resolved = resolve_level(level)
     with counted(f"reactions at {level}") as progress:
         counts = make_labels(

@@ -35,6 +35,8 @@ def minima_command(
     from tasks.workers import WorkerLimits  # noqa: PLC0415
 
     check_output(output)
+    if output.suffix != ".npz":
+        raise typer.BadParameter(f"{output} must end in .npz", param_hint="--output")
     resolved = resolve_level(level)
     with counted(f"molecules at {level}") as progress:
         counts = make_minima(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import math
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from models.checkpoints import save_weights
+from models.weights_file import read_weights_file
 
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -38,17 +38,16 @@ class BestWeights:
     best: float = math.inf
 
     def __post_init__(self) -> None:
-        """Go on from the curve that an earlier run left."""
-        curve = self.folder / "curve.csv"
-        if curve.exists() and (self.folder / WEIGHTS_FILE).exists():
-            with curve.open(newline="") as file:
-                values = [float(row[f"val_{self.criterion}"]) for row in csv.DictReader(file)]
-            self.best = min([*values, math.inf])
+        """Go on from the weights that an earlier run left."""
+        path = self.folder / WEIGHTS_FILE
+        if path.exists():
+            curve = read_weights_file(path, self.kind).card["curve"]
+            self.best = float(curve[f"val_{self.criterion}"])
 
     def offer(self, model: nn.Module, row: dict[str, float]) -> None:
         """Write the weights if this row of the curve is the best."""
         value = row[f"val_{self.criterion}"]
-        if value >= self.best:
+        if not value < self.best:  # nor where it is no number
             return
         self.best = value
         today = dt.datetime.now(tz=dt.UTC).date().isoformat()

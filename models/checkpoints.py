@@ -52,7 +52,9 @@ def save_weights(path: Path, module: nn.Module, kind: str, config: Any, card: Ma
     facts = {"format": FORMATS[kind], "kind": kind, "config": to_plain(config), "card": dict(card)}
     metadata = {METADATA: json.dumps(facts, sort_keys=True)}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    save_file(state, str(path), metadata=metadata)
+    fresh = path.with_name(f"{path.name}.new")  # a kill while it is written leaves the old one
+    save_file(state, str(fresh), metadata=metadata)
+    fresh.replace(path)
     return hash_of(path)
 
 

@@ -138,10 +138,8 @@ def train_generator(given: argparse.Namespace, processes: Processes = ALONE, rep
         earlier.load_into(model)
     train_batch, val_batch = prepared(data, chosen).to(device), prepared(data, held_out).to(device)
     facts = facts_of(given, "cairn train generator", len(chosen), len(held_out))
-    facts["command"] += (
-        (f" --fold {given.fold}" if given.fold else "")
-        + (f" --start-from {given.start_from.name}" if earlier else "")
-        + (f" --processes {given.processes}" if given.processes > 1 else "")
+    facts["command"] += (f" --fold {given.fold}" if given.fold else "") + (
+        f" --start-from {given.start_from.name}" if earlier else ""
     )
     facts |= {
         "fold_left_out": given.fold,

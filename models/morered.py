@@ -165,7 +165,7 @@ class MoreRed(nn.Module):
             predicted = self.time_head(features)
         else:
             predicted = time
-        told = (predicted if time is None else time).clamp(0.0, 1.0)
+        told = (predicted if time is None else time).clamp(0.0, self.config.largest_time)
         if self.time_backbone is not None:
             features = self.backbone(*given, told, others)
         elif features is None:

@@ -60,7 +60,7 @@ class Relaxed:
     """Structures after a relaxation.
 
     Attributes:
-        positions: Centred, shape (batch, n_atoms, 3), Angstrom.
+        positions: Centred, shape (batch, n_atoms, 3), Angstrom; those of the guess where the network went astray.
         noise_angstrom: Noise that the network saw on the structures that it was given: how broken they were, shape
             (batch,).
         evaluations: Evaluations of the network that each took, shape (batch,).
@@ -90,7 +90,8 @@ def relax_batch(model: MoreRed, batch: StructureBatch, config: RelaxationConfig)
             f"variant {config.variant} needs a network of form {FORM_OF[config.variant]}, and these weights are of form"
             f" {model.config.form}; choose another variant or other weights"
         )
-    process, last = model.config.process, model.config.n_steps - 1
+    process = model.config.process
+    last = round(model.config.largest_time * model.config.n_steps)
     generator = torch.Generator().manual_seed(config.seed)
     positions = process.project(batch.positions, batch.mask)
     size = len(batch)
@@ -119,4 +120,7 @@ def relax_batch(model: MoreRed, batch: StructureBatch, config: RelaxationConfig)
         positions[some, :n] = moved / spread(process.schedule.alpha(earlier), moved)
         time[some], going[some] = earlier, ~through
         evaluations[some] += 1
+    sound = torch.isfinite(positions).flatten(1).all(-1)
+    positions = torch.where(sound[:, None, None], positions, process.project(batch.positions, batch.mask))
+    going = going | ~sound
     return Relaxed(positions=positions, noise_angstrom=first, evaluations=evaluations, relaxed=~going)

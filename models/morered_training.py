@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from chem.errors import InputError
+from chem.errors import ConfigurationError, InputError
 from models.configuration import read_configuration
 from models.data_parallel import ALONE, Processes, check_processes, started
 from models.diffusion.noise import centered_noise
@@ -21,7 +21,7 @@ from models.frames import rmsd
 from models.morered import KIND_OF, MoreRed, MoreRedConfig, loss, noised
 from models.morered_relaxation import FORM_OF, RelaxationConfig, relax_batch
 from models.structure_batch import StructureBatch, collate_structures
-from models.structure_data import read_structures
+from models.structure_data import check_elements, read_structures
 from models.training import Report, TrainingConfig, training_arguments
 from models.training_run import Learner, facts_of, run_training
 
@@ -108,7 +108,8 @@ def train_morered(given: argparse.Namespace, processes: Processes = ALONE, repor
         report: As in `main`.
 
     Raises:
-        InputError: The data have no training or no validation structures.
+        ConfigurationError: The configuration asks for something that only the generator has.
+        InputError: The data have elements that the network is not to know, no training or no validation structures.
     """
     config = read_configuration(MoreRedTrainingConfig, given.config)
     device = processes.device(torch.device(given.device))
@@ -116,6 +117,9 @@ def train_morered(given: argparse.Namespace, processes: Processes = ALONE, repor
     chosen, held_out = data.split("train"), data.split("val")[: given.validate_on]
     if not chosen or not held_out:
         raise InputError(f"{given.data} has {len(chosen)} train and {len(held_out)} val structures; both are needed")
+    check_elements(data, config.model.backbone.elements, given.data)
+    if config.training.compile:
+        raise ConfigurationError(f"{given.config}: compile is for the generator alone; leave it out")
     torch.manual_seed(config.training.seed)
     val = collate_structures(held_out).to(device)
     learner = Learner(

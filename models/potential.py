@@ -64,6 +64,11 @@ class PotentialConfig:
     denoising: DenoisingConfig = field(default_factory=DenoisingConfig)
     energy_weight: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Separate molecules must not feel each other."""
+        if not self.backbone.cutoff_angstrom > 0.0:
+            raise ConfigurationError("the backbone of a force field needs cutoff_angstrom above 0, such as 6.0")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnergyAndForces:
@@ -124,6 +129,9 @@ class ToldForces(nn.Module):
 
 class Potential(nn.Module):
     """Energy and forces of structures."""
+
+    scale_ev: Tensor
+    atom_energies_ev: Tensor
 
     def __init__(self, config: PotentialConfig) -> None:
         super().__init__()

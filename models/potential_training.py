@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 
-from chem.errors import InputError
+from chem.errors import ConfigurationError, InputError
 from models.configuration import read_configuration
 from models.data_parallel import ALONE, Processes, check_processes, started
 from models.potential import Potential, PotentialConfig, energy_and_forces, loss
 from models.structure_batch import StructureBatch, collate_structures
-from models.structure_data import read_structures
+from models.structure_data import check_elements, read_structures
 from models.training import Report, TrainingConfig, training_arguments
 from models.training_run import Learner, facts_of, run_training
 
@@ -88,7 +88,9 @@ def train_potential(given: argparse.Namespace, processes: Processes = ALONE, rep
         report: As in `main`.
 
     Raises:
-        InputError: The data have no training or no validation structures, or no energies.
+        ConfigurationError: The configuration asks for something that only the generator has.
+        InputError: The data have elements that the network is not to know, no training or no validation structures, or
+            no energies.
     """
     config = read_configuration(PotentialTrainingConfig, given.config)
     device = processes.device(torch.device(given.device))
@@ -98,6 +100,9 @@ def train_potential(given: argparse.Namespace, processes: Processes = ALONE, rep
         raise InputError(f"{given.data} has {len(chosen)} train and {len(held_out)} val structures; both are needed")
     if not data.labelled:
         raise InputError(f"{given.data} holds structures without energies and forces; make a file with `cairn label`")
+    check_elements(data, config.model.backbone.elements, given.data)
+    if config.training.compile:
+        raise ConfigurationError(f"{given.config}: compile is for the generator alone; leave it out")
     torch.manual_seed(config.training.seed)
     val = collate_structures(held_out).to(device)
     train_batch = collate_structures(chosen).to(device)

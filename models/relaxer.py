@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from chem.alignment import align
-from chem.errors import ElementError
+from chem.errors import ElementError, InputError
 from chem.graph import MolecularGraph
 from chem.types import Geometry
 from models.checkpoints import read_checkpoint, shipped
@@ -67,7 +67,9 @@ class Relaxer:
 
         Raises:
             ElementError: The network does not know an element.
+            InputError: A guess is charged or has unpaired electrons.
         """
+        check_neutral(guesses)
         known = set(self.model.config.backbone.elements)
         strange = sorted(
             {s for each in guesses for s, n in zip(each.symbols, each.numbers, strict=True) if n not in known}
@@ -98,3 +100,17 @@ def _batch(guesses: Sequence[Geometry], graphs: Sequence[MolecularGraph | None])
         for i, j in graph.bonds if graph is not None else ():
             bonded[row, i, j] = bonded[row, j, i] = True
     return replace(batch, bonded=bonded)
+
+
+def check_neutral(structures: Sequence[Geometry]) -> None:
+    """See that structures are what the networks were trained on.
+
+    Raises:
+        InputError: One is charged or has unpaired electrons.
+    """
+    for each in structures:
+        if each.charge or each.multiplicity != 1:
+            raise InputError(
+                f"the networks know neutral closed-shell molecules alone, not charge {each.charge:+d} and multiplicity"
+                f" {each.multiplicity}; relax with gfn2"
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,12 @@ def write_structures(path: Path, structures: Sequence[StructureArrays], splits: 
 
     The arrays are `offset` (n + 1,), `numbers` (m,), `positions` (m, 3) in Angstrom, `split` (n,), `level`, and where
     all have energies and forces `energy_ev` (n,) and `forces_ev_per_angstrom` (m, 3).
+
+    Raises:
+        InputError: There are none.
     """
+    if not structures:
+        raise InputError(f"nothing is left to write to {path}: every calculation failed or led elsewhere")
     sizes = [len(each.numbers) for each in structures]
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {
@@ -105,3 +110,18 @@ def read_structures(path: Path) -> StructureData:
     return StructureData(
         structures=structures, splits=arrays["split"].astype(str), level=str(arrays["level"]), labelled=labelled
     )
+
+
+def check_elements(data: StructureData, elements: Collection[int], path: Path) -> None:
+    """See that a network knows all elements.
+
+    Raises:
+        InputError: It does not.
+    """
+    found = {int(number) for each in data.structures for number in np.unique(each.numbers)}
+    if strange := sorted(found - set(elements)):
+        names = ", ".join(str(number) for number in strange)
+        raise InputError(
+            f"{path} has atoms of the atomic numbers {names}, which the network is not to know; add them to `elements`"
+            " of the configuration, or leave the structures out"
+        )

@@ -135,13 +135,14 @@ def batches(data: Batch, config: TrainingConfig, step: int, processes: Processes
     The order depends on seed and epoch alone, so a run that goes on sees what it would have seen.
     """
     sizes = data.mask.sum(-1).cpu()
-    per_epoch = max(1, len(data) // config.batch_size)
+    size = min(config.batch_size, len(data))
+    per_epoch = len(data) // size
     while True:
         epoch, place = divmod(step, per_epoch)
         order = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
         # Random within size plus a little, so that batches are nearly without padding and yet differ.
         rank = sizes + 1.5 * torch.rand(len(data), generator=order)
-        groups = rank.argsort()[: per_epoch * config.batch_size].reshape(per_epoch, config.batch_size)
+        groups = rank.argsort()[: per_epoch * size].reshape(per_epoch, size)
         groups = groups[torch.randperm(per_epoch, generator=order)]
         for group in groups[place:]:
             yield data.select(processes.share(group).to(data.numbers.device))
@@ -166,7 +167,8 @@ def training_step(
         common=noise_of(config.seed, state.step, 0),
         progress=state.step / config.steps,
     )
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_half):
+    # Without the cache: casts made where no gradient is recorded would serve where one is.
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_half, cache_enabled=False):
         total, parts = loss_function(state.model, batch, moment)
     state.optimizer.zero_grad(set_to_none=True)
     total.backward()
@@ -228,8 +230,6 @@ def train(
         state.seconds = before + time.monotonic() - begun
         if not processes.is_first:
             continue
-        if state.step % config.checkpoint_every == 0:
-            save_checkpoint(folder / "checkpoint", state)
         if state.step % config.validate_every == 0 or state.step == config.steps:
             state.average.eval()
             row = {"step": state.step, "seconds": round(state.seconds, 1)}
@@ -238,15 +238,21 @@ def train(
             _append(folder / "curve.csv", row)
             report(row)
             sums, count = {}, 0
+        if state.step % config.checkpoint_every == 0:  # after the validation: a kill within it does not lose it
+            save_checkpoint(folder / "checkpoint", state)
     if processes.is_first:
         save_checkpoint(folder / "checkpoint", state)
 
 
 def _append(path: Path, row: dict[str, float]) -> None:
     """Add a row to a CSV file, with a header when it is new."""
+    names = list(row)
+    if path.exists():
+        with path.open(newline="") as file:
+            names = next(csv.reader(file), names)
     new = not path.exists()
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
+        writer = csv.DictWriter(file, fieldnames=names, extrasaction="ignore")
         if new:
             writer.writeheader()
         writer.writerow(row)

@@ -51,7 +51,8 @@ def facts_of(given: argparse.Namespace, command: str, n_train: int, n_val: int) 
         "data_sha256": hash_of(data) if data.is_file() else "",
         "n_train": n_train,
         "n_val": n_val,
-        "command": f"{command} --data {data.name} --config {given.config.name}",
+        "command": f"{command} --data {data.name} --config {given.config.name}"
+        + (f" --processes {given.processes}" if given.processes > 1 else ""),
     }
 
 
@@ -82,6 +83,8 @@ def run_training(
     checkpoint = given.out / "checkpoint"
     if given.resume and has_checkpoint(checkpoint):
         load_checkpoint(checkpoint, state)
+    elif given.resume:
+        (given.out / "curve.csv").unlink(missing_ok=True)  # of a run that was killed before its first checkpoint
     elif (given.out / "curve.csv").exists():
         raise InputError(f"{given.out} holds another run; go on with --resume, or give an empty folder")
     best = BestWeights(

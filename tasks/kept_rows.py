@@ -30,7 +30,7 @@ def rows_file(path: Path) -> Path:
 
 
 def kept_rows(path: Path, level_key: str) -> dict[str, Row]:
-    """What earlier runs at a level left, by name; a line that a kill cut short is left out."""
+    """What earlier runs at a level left, by name, without faults of workers and lines that a kill cut short."""
     rows: dict[str, Row] = {}
     file = rows_file(path)
     for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else ():
@@ -38,7 +38,7 @@ def kept_rows(path: Path, level_key: str) -> dict[str, Row]:
             row = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if row["level"] == level_key:
+        if row["level"] == level_key and not row.get("fault", False):
             rows[row["id"]] = row
     return rows
 
@@ -56,7 +56,8 @@ def computed_rows(
     Args:
         path: File that the rows are for; they are kept beside it.
         level_key: Level of theory; rows of another one are not taken.
-        function: Of a module; gives a row without name and level. A fault of a worker becomes the row's `failure`.
+        function: Of a module; gives a row without name and level. A fault of a worker becomes the row's `failure`,
+            and is tried again by the next run.
         jobs: What to compute.
         limits: Worker processes.
         progress: Told how many of how many are done.
@@ -69,9 +70,10 @@ def computed_rows(
     waiting = [job for job in every if job.identifier not in rows]
     path.parent.mkdir(parents=True, exist_ok=True)
     with WorkerPool(limits) as pool, rows_file(path).open("a", encoding="utf-8") as file:
-        file.write("\n" * bool(rows))  # the last line may have been cut short
+        file.write("\n" * (file.tell() > 0))  # the last line may have been cut short
         for done, finished in enumerate(pool.run(function, waiting), start=len(every) - len(waiting) + 1):
-            found = finished.value if finished.value is not None else {"failure": finished.fault, "gradient_calls": 0}
+            fault = {"failure": finished.fault, "fault": True, "gradient_calls": 0}
+            found = fault if finished.value is None else finished.value
             row = {"id": finished.job.identifier, "level": level_key, **found}
             rows[row["id"]] = row
             file.write(json.dumps(row) + "\n")

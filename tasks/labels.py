@@ -5,7 +5,8 @@ A force field that is to judge guesses must have seen bad ones, so most structur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from chem.identity import split_species
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter, attach
 from chem.types import Geometry, LevelOfTheory
+from models.reaction_batch import ReactionArrays
 from models.reaction_data import ReactionData
 from models.structure_batch import StructureArrays
 from models.structure_data import write_structures
@@ -37,8 +39,8 @@ class LabelJob:
     """Energies and forces of some structures of one reaction.
 
     Attributes:
-        identifier: Of the reaction.
-        split: Of its reactant.
+        identifier: Hash of the structures.
+        split: Of the reaction.
         geometries: The structures, the reactant first.
         level: Level of theory.
     """
@@ -54,7 +56,7 @@ class LabelCounts:
     """What became of the structures.
 
     Attributes:
-        reactions: Reactions they are from.
+        reactions: Reactions they are from; the others have no split, see `splits_of`.
         failed: Structures without energy, or beyond all use.
         kept: Structures written, by split.
     """
@@ -142,24 +144,56 @@ def labelled(job: LabelJob) -> Row:
 def _jobs(
     data: ReactionData, places: list[int], level: LevelOfTheory, structures_each: int, seed: int
 ) -> Iterator[LabelJob]:
-    for place in places:
+    species = {place: found for place in places if (found := _species(data.reactions[place])) is not None}
+    splits = splits_of(list(species.values()))
+    for (place, _), split in zip(species.items(), splits, strict=True):
         reaction = data.reactions[place]
-        if reaction.ts is None:
+        if split is None or reaction.ts is None:
             continue
         reactant, product = reaction.ends
         geometry = Geometry(numbers=reaction.numbers, positions=reactant)
-        try:
-            species = split_species(perceive_graph(geometry).without_stereo())
-        except CairnError:
-            continue  # a reactant that is no molecule: nothing tells which split it belongs to
         rng = np.random.default_rng([seed, place])
         positions = [reactant, *around(reactant, reaction.ts, product, structures_each, rng)]
+        geometries = tuple(geometry.with_positions(each.round(DECIMALS)) for each in positions)
+        content = b"".join(each.positions.tobytes() for each in geometries) + geometry.numbers.tobytes()
         yield LabelJob(
-            identifier=f"{data.identifiers[place]}-{structures_each}-{seed}",
-            split=split_of("+".join(one.key for one in species)),
-            geometries=tuple(geometry.with_positions(each.round(DECIMALS)) for each in positions),
-            level=level,
+            identifier=hashlib.sha256(content).hexdigest()[:16], split=split, geometries=geometries, level=level
         )
+
+
+def _species(reaction: ReactionArrays) -> tuple[frozenset[str], frozenset[str]] | None:
+    """Keys of the species on both sides, without handedness; None where a side is no molecule, or no closed shell."""
+    sides = []
+    for positions in reaction.ends:
+        try:
+            graph = perceive_graph(Geometry(numbers=reaction.numbers, positions=positions))
+            sides.append(frozenset(one.key for one in split_species(graph.without_stereo())))
+        except CairnError:
+            return None
+    return sides[0], sides[1]
+
+
+def splits_of(species: Sequence[tuple[frozenset[str], frozenset[str]]]) -> list[str | None]:
+    """Splits of reactions, such that no species of a held-out reaction occurs in training.
+
+    A reaction is held out where a species of its reactant is. The others are for training, but for those in which
+    a species occurs that is held out, or that a held-out reaction has too: they are in no split.
+
+    Args:
+        species: Of both sides of each reaction.
+    """
+    splits: list[str | None] = []
+    forbidden: set[str] = set()
+    for reactants, products in species:
+        held_out = sorted({split_of(key) for key in reactants} - {"train"})
+        splits.append(held_out[0] if held_out else "train")
+        if held_out:
+            forbidden |= reactants | products
+    for place, (reactants, products) in enumerate(species):
+        every = reactants | products
+        if splits[place] == "train" and (every & forbidden or any(split_of(key) != "train" for key in every)):
+            splits[place] = None
+    return splits
 
 
 def around(
@@ -180,13 +214,13 @@ def around(
     """
     points = [reactant, ts, product]
     onto_ts = [align(reactant, ts), ts, align(product, ts)]
-    found = []
+    found, first = [], rng.integers(3)
     for number in range(n):
         if number % 2:
             side = onto_ts[0] if rng.random() < 0.5 else onto_ts[2]
             point = ts + rng.random() * (side - ts)
         else:
-            point = points[(number // 2) % 3]
+            point = points[(first + number // 2) % 3]
         width = LARGEST_DISPLACEMENT_ANGSTROM * rng.random()
         found.append(point + width * rng.standard_normal(point.shape))
     return found

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chem.errors import CalculationError
+from chem.errors import CairnError, CalculationError
 from chem.identity import species_of
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter
@@ -131,7 +131,10 @@ def _starts(data: ReactionData) -> dict[str, Geometry]:
             name = hashlib.sha256(np.asarray(reaction.numbers).tobytes() + rounded.tobytes()).hexdigest()[:16]
             if name in found:
                 continue
-            geometry = Geometry(numbers=reaction.numbers, positions=positions)
+            try:
+                geometry = Geometry(numbers=reaction.numbers, positions=positions)
+            except CairnError:
+                continue  # unpaired electrons, or no structure at all
             if len(perceive_graph(geometry).fragments) == 1:
                 found[name] = geometry
     return found

@@ -52,7 +52,8 @@ class RelaxationSummary:
         failure_share: Share with a ratio over 1, other bonds than the minimum, or no answer.
         other_bonds_share: Share with other bonds.
         energy_above_minimum_median_kcal_mol: Of those with the right bonds.
-        gradient_calls_after_median: Gradients that the level needs from there to a minimum.
+        gradient_calls_after_median: Gradients that the level needs from there to a minimum, whichever; those that find
+            none count as the whole budget.
         evaluations_mean: Gradients, or evaluations of the network, of the way itself.
         seconds_mean: Wall time of a structure.
     """
@@ -76,13 +77,13 @@ class RelaxationEvaluation:
     Attributes:
         level: Key of the level of the minima, of the energies and of the gradients.
         summaries: By way and noise.
-        noise_rank_correlation: By way, Spearman coefficient of the noise that a network saw and the RMSD of the guess,
-            over all levels of noise.
+        noise_rank_correlation: By way, Spearman's coefficient of the noise that a network saw and the RMSD of the
+            guess, at all levels of noise; None where that is not defined.
     """
 
     level: str
     summaries: tuple[RelaxationSummary, ...]
-    noise_rank_correlation: Mapping[str, float]
+    noise_rank_correlation: Mapping[str, float | None]
 
 
 def noised_minima(minima: Sequence[StructureArrays], noise_angstrom: float, seed: int) -> list[NoisedMinimum]:
@@ -132,21 +133,20 @@ def evaluate_relaxation(
         device: Where networks run.
         progress: Told how many of how many combinations are done.
     """
-    summaries, seen = [], {}
+    summaries = []
+    seen: dict[str, list[tuple[float, float]]] = {}
     total = len(noises_angstrom) * len(methods)
     for noise in noises_angstrom:
         given = noised_minima(minima, noise, seed)
         for method, checkpoint in methods.items():
             relaxed = _relaxed(given, method, checkpoint, device, told_bonds=told_bonds)
             summaries.append(_summary(method, given, relaxed, level))
-            if relaxed[0].noise_angstrom is not None:
-                pairs = seen.setdefault(method, [])
-                pairs += [
-                    (each.noise_angstrom, rmsd(one.guess.positions, one.minimum.positions))
-                    for one, each in zip(given, relaxed, strict=True)
-                ]
+            for one, each in zip(given, relaxed, strict=True):
+                if each.noise_angstrom is not None:
+                    off = rmsd(one.guess.positions, one.minimum.positions)
+                    seen.setdefault(method, []).append((each.noise_angstrom, off))
             progress(len(summaries), total)
-    ranks = {method: float(spearmanr(*zip(*pairs, strict=True)).statistic) for method, pairs in seen.items()}
+    ranks = {method: _rank_correlation(pairs) for method, pairs in seen.items()}
     return RelaxationEvaluation(level=level.key, summaries=tuple(summaries), noise_rank_correlation=ranks)
 
 
@@ -157,6 +157,21 @@ def _relaxed(
         return [RelaxedStructure(geometry=each.guess, converged=False, evaluations=0, seconds=0.0) for each in given]
     graphs = [each.graph if told_bonds else None for each in given]
     return relax_structures([each.guess for each in given], graphs, method, checkpoint=checkpoint, device=device)
+
+
+def _rank_correlation(pairs: Sequence[tuple[float, float]]) -> float | None:
+    if len(pairs) < 3 or len({seen for seen, _ in pairs}) < 2:
+        return None
+    return float(spearmanr(*zip(*pairs, strict=True)).statistic)
+
+
+def _gradient_calls_left(start: Geometry, level: LevelOfTheory) -> int:
+    counter = GradientCounter(budget=BUDGET_GRADIENT_CALLS)
+    try:
+        relax(start, level, counter)
+    except CalculationError:
+        return BUDGET_GRADIENT_CALLS
+    return counter.calls
 
 
 def _summary(
@@ -170,17 +185,15 @@ def _summary(
         ratios.append(ratio)
         other_bonds.append(changed)
         failed.append(ratio > 1.0 or changed or bool(each.failure))
+        calls.append(_gradient_calls_left(each.geometry, level))
         if changed:
             continue
-        counter = GradientCounter(budget=BUDGET_GRADIENT_CALLS)
+        counter = GradientCounter()
         try:
             height = single_point(each.geometry, level, counter) - single_point(one.minimum, level, counter)
-            counter = GradientCounter(budget=BUDGET_GRADIENT_CALLS)
-            relax(each.geometry, level, counter)
         except CalculationError:
             continue
         energies.append(kcal_mol(height))
-        calls.append(counter.calls)
     return RelaxationSummary(
         method=method,
         noise_angstrom=given[0].noise_angstrom,

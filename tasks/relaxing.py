@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ase.optimize import BFGS
@@ -67,6 +68,7 @@ def relax_structures(
     Raises:
         ConfigurationError: The method is unknown, or weights are missing or of another model.
         ElementError: A network does not know an element.
+        InputError: A guess for a network is charged or has unpaired electrons.
     """
     if method not in METHODS:
         raise ConfigurationError(f"method {method!r} is unknown; give one of {', '.join(METHODS)}")
@@ -76,11 +78,13 @@ def relax_structures(
         return _by_potential(guesses, checkpoint, device)
     if method == "gfn2":
         return [_timed(each, _gfn2) for each in guesses]
-    found = []
-    for guess, graph in zip(guesses, graphs, strict=True):
-        bonds = perceive_graph(guess) if graph is None else graph
-        found.append(_timed(guess, lambda each, bonds=bonds: (*relax_mmff94(each, bonds), 0)))
-    return found
+    bonds = [perceive_graph(guess) if graph is None else graph for guess, graph in zip(guesses, graphs, strict=True)]
+    return [_timed(guess, partial(_mmff94, graph=graph)) for guess, graph in zip(guesses, bonds, strict=True)]
+
+
+def _mmff94(guess: Geometry, graph: MolecularGraph) -> tuple[Geometry, bool, int]:
+    geometry, converged = relax_mmff94(guess, graph)
+    return geometry, converged, 0  # RDKit does not count
 
 
 def _timed(guess: Geometry, way: Callable[[Geometry], tuple[Geometry, bool, int]]) -> RelaxedStructure:
@@ -130,7 +134,9 @@ def _by_potential(guesses: Sequence[Geometry], checkpoint: Path | None, device: 
     from ase import Atoms  # noqa: PLC0415
 
     from models.potential_calculator import PotentialCalculator, load_potential  # noqa: PLC0415 (torch)
+    from models.relaxer import check_neutral  # noqa: PLC0415
 
+    check_neutral(guesses)
     model = load_potential(checkpoint, device=device)
 
     def way(guess: Geometry) -> tuple[Geometry, bool, int]:

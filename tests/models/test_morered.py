@@ -17,6 +17,7 @@ from models.morered_relaxation import RelaxationConfig, relax_batch
 from models.morered_training import main, time_of_noise
 from models.structure_batch import StructureArrays, collate_structures
 from models.structure_data import read_structures, write_structures
+from models.training import TrainingConfig, batches
 from models.training_moment import Moment
 
 VARIANTS = {"itp": "separate", "as": "separate", "jt": "joint"}
@@ -216,3 +217,35 @@ def test_a_training_goes_on_where_it_stopped_and_keeps_its_best_weights(tmp_path
     save_weights(tmp_path / "copy.safetensors", again, "morered", again.config, stored.card)
     with pytest.raises(InputError, match="holds another run"):
         main([*given, "--out", str(tmp_path / "run")], rows.append)
+
+
+def test_noise_beyond_what_was_learned_is_never_seen_and_a_network_gone_astray_gives_the_guess_back(network, minima):
+    model = network("joint")
+    model.time_head.mix[-1].bias.fill_(50.0)
+    relaxed = relax_batch(model, minima, RelaxationConfig(max_evaluations=2))
+    assert float(relaxed.noise_angstrom.max()) < 1.3
+    for weight in model.noise_head.parameters():
+        weight.fill_(torch.nan)
+    astray = relax_batch(model, minima, RelaxationConfig(max_evaluations=2))
+    assert torch.allclose(astray.positions, minima.positions)
+    assert astray.relaxed.tolist() == [False, False, False]
+
+
+def test_a_training_set_smaller_than_a_batch_is_one_batch(minima):
+    config = TrainingConfig(batch_size=16)
+    assert len(next(batches(minima, config, 0))) == 3
+
+
+def test_elements_that_the_network_is_not_to_know_are_named(tmp_path, structures):
+    strange = replace(structures[0], numbers=np.array([6, 6, 16, 1, 1, 1, 1]))
+    write_structures(tmp_path / "minima.npz", [strange, *structures], ["train", "train", "val", "val"], "gfn2")
+    config = tmp_path / "small.yaml"
+    config.write_text("training: {steps: 2}\n")
+    words = ["--data", str(tmp_path / "minima.npz"), "--config", str(config), "--out", str(tmp_path / "run")]
+    with pytest.raises(InputError, match="atomic numbers 16, which the network is not to know"):
+        main(words)
+
+
+def test_nothing_to_write_is_said(tmp_path):
+    with pytest.raises(InputError, match="nothing is left to write"):
+        write_structures(tmp_path / "none.npz", [], [], "gfn2")

@@ -204,3 +204,8 @@ def test_a_force_field_trains_from_a_file_and_refuses_one_without_forces(tmp_pat
     write_structures(tmp_path / "bare.npz", bare, splits, "gfn2")
     with pytest.raises(InputError, match="without energies and forces; make a file with `cairn label`"):
         main([*given, "--data", str(tmp_path / "bare.npz")], rows.append)
+
+
+def test_a_force_field_without_a_cutoff_is_refused(tiny_config):
+    with pytest.raises(ConfigurationError, match="needs cutoff_angstrom above 0"):
+        PotentialConfig(backbone=tiny_config.backbone)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,8 @@ from chem.types import Geometry
 from models.reaction_batch import ReactionArrays
 from models.reaction_data import ReactionData
 from models.structure_data import read_structures
-from tasks.labels import around, labelled, make_labels
+from tasks.labels import LabelJob, around, labelled, make_labels, splits_of
+from tasks.minima import split_of
 from tasks.workers import WorkerLimits
 
 HCN = np.array([[0.0, 0.0, -1.07], [0.0, 0.0, 0.0], [0.0, 0.0, 1.15]])
@@ -52,9 +55,31 @@ def test_structures_lie_around_all_three_points_and_between():
 
 
 def test_structures_beyond_all_use_are_left_out(data):
-    from tasks.labels import LabelJob
-
     geometry = Geometry(numbers=np.array([1, 6, 7]), positions=HCN)
     squeezed = geometry.with_positions(HCN * 0.45)
     job = LabelJob(identifier="7", split="train", geometries=(geometry, squeezed), level=resolve_level("gfn2"))
     assert len(labelled(job)["structures"]) == 1
+
+
+def test_no_species_of_a_held_out_reaction_is_trained_on():
+    names = [f"C2H6O-{number}" for number in range(400)]
+    rng = np.random.default_rng(0)
+    species = [(frozenset(rng.choice(names, 1).tolist()), frozenset(rng.choice(names, 2).tolist())) for _ in range(300)]
+    splits = splits_of(species)
+    held_out = set().union(*(a | b for (a, b), split in zip(species, splits, strict=True) if split in {"val", "test"}))
+    trained = set().union(*(a | b for (a, b), split in zip(species, splits, strict=True) if split == "train"))
+    assert held_out
+    assert trained
+    assert not held_out & trained
+    assert all(split_of(key) == "train" for key in trained)
+
+
+def test_two_transition_states_of_one_reaction_are_both_labelled(tmp_path, data):
+    (one,) = data.reactions
+    other = replace(one, ts=one.ts + [[0.05, 0, 0], [0, 0, 0], [0, 0, 0]])
+    both = replace(
+        data, reactions=(one, other), splits=np.array(["train"] * 2), identifiers=np.array(["7", "7"]), smiles=("",) * 2
+    )
+    make_labels(both, resolve_level("gfn2"), tmp_path / "labels.npz", WorkerLimits(n_workers=1), structures_each=4)
+    stored = read_structures(tmp_path / "labels.npz")
+    assert len({each.positions.tobytes() for each in stored.structures}) > 6

@@ -97,3 +97,14 @@ def test_a_species_is_in_one_split_and_nine_tenths_are_for_training():
     assert splits == [split_of(f"C2H6O-{number}") for number in range(2000)]
     assert 0.87 < splits.count("train") / 2000 < 0.93
     assert min(splits.count("val"), splits.count("test")) > 60
+
+
+def test_a_worker_that_died_is_tried_again(tmp_path, data, calls):
+    path, level = tmp_path / "minima.npz", resolve_level("gfn2")
+    whole = make_minima(data, level, path, WorkerLimits())
+    lines = [json.loads(line) for line in path.with_suffix(".jsonl").read_text().splitlines()]
+    lines[1] = {"id": lines[1]["id"], "level": level.key, "failure": "killed", "fault": True, "gradient_calls": 0}
+    path.with_suffix(".jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    calls.clear()
+    assert make_minima(data, level, path, WorkerLimits()) == whole
+    assert calls == [lines[1]["id"]]

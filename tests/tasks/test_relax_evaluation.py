@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def weights(tmp_path, tiny_config):
         torch.manual_seed(0)
         path = tmp_path / f"{kind}.safetensors"
         if kind == "potential":
-            config = PotentialConfig(backbone=tiny_config.backbone)
+            config = PotentialConfig(backbone=replace(tiny_config.backbone, cutoff_angstrom=5.0))
             save_weights(path, Potential(config), kind, config, {})
         else:
             config = MoreRedConfig(backbone=tiny_config.backbone, form="separate" if "separate" in kind else "joint")
@@ -89,7 +90,7 @@ def test_the_commands_print_what_they_measured_and_refuse_another_level(tmp_path
     result = CliRunner().invoke(app, [*given, "--joint", str(weights("morered")), "--json"])
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
-    assert [each["method"] for each in record["summaries"]] == ["none", "mmff94", "gfn2", "morered-jt"]
+    assert [each["method"] for each in record["summaries"]] == ["morered-jt", "none", "mmff94", "gfn2"]
     refused = CliRunner().invoke(app, [*given, "--level", "hf/sto-3g"])
     assert "give their level with --level" in str(refused.exception)
     labelled = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from chem.alignment import rmsd
-from chem.errors import ConfigurationError
+from chem.errors import ConfigurationError, InputError
 from chem.levels import resolve_level
 from chem.perception import perceive_graph
 from chem.potential import GradientCounter
@@ -62,7 +63,7 @@ def weights(tmp_path, tiny_config):
         torch.manual_seed(0)
         path = tmp_path / f"{method}.safetensors"
         if method == "potential":
-            config = PotentialConfig(backbone=tiny_config.backbone)
+            config = PotentialConfig(backbone=replace(tiny_config.backbone, cutoff_angstrom=5.0))
             save_weights(path, Potential(config), "potential", config, {})
         else:
             config = MoreRedConfig(backbone=tiny_config.backbone, form=NETWORKS[method])
@@ -122,3 +123,10 @@ def test_the_command_relaxes_every_structure_of_a_file(tmp_path, ethanol, guess)
     assert first["evaluations"] > second["evaluations"]
     written = read_xyz_structures(output)
     assert rmsd(written[0].positions, ethanol.positions) < 0.05
+
+
+@pytest.mark.parametrize("method", NETWORKS)
+def test_networks_refuse_ions(ethanol, weights, method):
+    ion = replace(ethanol, charge=1, multiplicity=2)
+    with pytest.raises(InputError, match=r"not charge \+1 and multiplicity 2; relax with gfn2"):
+        relax_structures([ion], [None], method, checkpoint=weights(method), device="cpu")
