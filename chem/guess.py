@@ -130,6 +130,13 @@ def guess_positions(ends: EndPoints, recipe: Recipe | None = None) -> NDArray[np
     return fit_distances(midpoint, wanted_distances(ends, Recipe() if recipe is None else recipe))
 
 
+def linear_path(ends: EndPoints, n_images: int) -> list[NDArray[np.float64]]:
+    """Straight path of every atom between the aligned ends, which are not included; arguments as in `idpp_path`."""
+    first = ends.reactant.positions
+    last = align(ends.product.positions, first)
+    return [first + share * (last - first) for share in np.arange(1, n_images + 1) / (n_images + 1)]
+
+
 def idpp_path(ends: EndPoints, n_images: int) -> list[NDArray[np.float64]]:
     """Path between the ends by pair-distance interpolation (10.1063/1.4878664), the aligned ends not included.
 

@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cli.campaign import campaign_app
+from cli.conformers import conformers_command
 from cli.db import db_app
 from cli.enumerate import enumerate_command
 from cli.evaluate import evaluate_app
@@ -20,6 +21,7 @@ from cli.generate import generate_command
 from cli.label import label_command
 from cli.levels import levels_command
 from cli.minima import minima_command
+from cli.path import path_command
 from cli.query import query_app
 from cli.relax import relax_command
 from cli.saddle import saddle_command
@@ -44,6 +46,8 @@ app.command("saddle")(saddle_command)
 app.command("thermo")(thermo_command)
 app.command("generate")(generate_command)
 app.command("relax")(relax_command)
+app.command("conformers")(conformers_command)
+app.command("path")(path_command)
 app.command("minima")(minima_command)
 app.command("label")(label_command)
 app.add_typer(train_app, name="train")

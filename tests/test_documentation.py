@@ -10,6 +10,7 @@ import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from rich.text import Text
@@ -18,6 +19,9 @@ from typer.main import get_command
 
 import db.campaign_tables  # noqa: F401  (fills the metadata)
 from chem.bond_changes import NEUTRAL_VALENCES
+from chem.ensemble import Ensemble
+from chem.frequencies import Vibrations
+from chem.minimum import Minimum
 from chem.outcomes import Attempt, CheckName, Failure, Outcome, SearchResult, Stage, Status
 from chem.potential import SAME_STATE_EV
 from chem.refine import RefineAttempt, Refinement, Way
@@ -26,8 +30,10 @@ from chem.search_checks import MODE_SHARE_THRESHOLD, ORDER_TOLERANCE_EV
 from chem.types import Geometry, LevelOfTheory, hill_formula
 from chem.verification_checks import BROKEN_SYMMETRY_EV, CONSISTENT_EV, SPIN_CONTAMINATION
 from cli.campaign_status import status_record
+from cli.conformers import ensemble_record
 from cli.finish import summary_record
 from cli.main import app, run
+from cli.path import path_rows
 from cli.query import reaction_record, species_record
 from cli.relax import relaxed_row
 from cli.saddle import refinement_record
@@ -172,6 +178,21 @@ def test_the_json_fields_of_relax_are_those_in_the_readme():
     guess = Geometry(numbers=[1, 1], positions=[[0, 0, 0], [0, 0, 0.74]])
     row = relaxed_row(1, guess, RelaxedStructure(geometry=guess, converged=True, evaluations=1, seconds=0.1))
     assert sorted(json_fields("relax")) == sorted(["method", "structures", *row])
+
+
+def test_the_json_fields_of_conformers_and_path_are_those_in_the_readme():
+    one = Geometry(numbers=[1, 1], positions=[[0, 0, 0], [0, 0, 0.74]])
+    vibrations = Vibrations(frequencies_cm1=np.array([4400.0]), modes=np.zeros((1, 2, 3)), hessian=np.zeros((6, 6)))
+    found = Ensemble(
+        minima=(Minimum(geometry=one, energy_ev=-1.0, vibrations=vibrations),),
+        embedding="etkdg",
+        not_proved=0,
+        gradient_calls=1,
+        hessian_calls=0,
+    )
+    record = ensemble_record("[HH]", found, LevelOfTheory(name="gfn2", method="GFN2-xTB"), 1, 298.15)
+    assert sorted(json_fields("conformers")) == sorted([*record, *record["conformers"][0]])
+    assert sorted(json_fields("path")) == sorted(["method", "level", "images", *path_rows([one], [None])[0]])
 
 
 def test_the_json_fields_of_saddle_are_those_in_the_readme():

@@ -1,0 +1,114 @@
+"""The ensemble of conformers of a molecule: proved minima, their weights, and what many take off the free energy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase.units import kB
+from numpy.typing import NDArray
+
+from chem.conformers import SAME_ENERGY_EV, relaxed_conformers
+from chem.endpoint_checks import check_relaxed
+from chem.errors import CalculationError, InputError
+from chem.graph import MolecularGraph
+from chem.minimum import Minimum, find_minimum
+from chem.potential import GradientCounter
+from chem.relax import Relaxation
+from chem.types import LevelOfTheory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ensemble:
+    """Distinct conformers.
+
+    Attributes:
+        minima: Proved by their vibrations, the lowest first.
+        embedding: How they were guessed, as in `chem.conformers.Conformers`.
+        not_proved: Relaxed guesses that led to no minimum with the bonds and handedness of the molecule.
+        gradient_calls: Gradients spent.
+        hessian_calls: Analytic Hessians spent.
+    """
+
+    minima: tuple[Minimum, ...]
+    embedding: str
+    not_proved: int
+    gradient_calls: int
+    hessian_calls: int
+
+
+def find_ensemble(graph: MolecularGraph, level: LevelOfTheory, *, n_guesses: int, seed: int = 0) -> Ensemble:
+    """Embed, relax, prove each distinct conformer by its vibrations, and leave saddle points along their modes.
+
+    Args:
+        graph: One molecule.
+        level: Level of theory.
+        n_guesses: Structures embedded and relaxed.
+        seed: Of the embedding.
+
+    Raises:
+        CalculationError: No conformer is left.
+    """
+    found = relaxed_conformers(graph, level, n_embeddings=n_guesses, seed=seed)
+    if found.failure is not None:
+        raise CalculationError(found.failure.kind, f"no conformer is left: {found.failure.message}")
+    counter = GradientCounter()
+    minima: list[Minimum] = []
+    not_proved = 0
+    for each in found.relaxed:
+        try:
+            minimum = find_minimum(each.geometry, level, counter)
+        except CalculationError:
+            not_proved += 1
+            continue
+        relaxed = Relaxation(geometry=minimum.geometry, energy_ev=minimum.energy_ev, converged=True)
+        if check_relaxed(graph, relaxed, "species") is not None:
+            not_proved += 1
+        elif all(abs(minimum.energy_ev - other.energy_ev) > SAME_ENERGY_EV for other in minima):
+            minima.append(minimum)
+    if not minima:
+        raise CalculationError("wrong_order", f"none of {not_proved} relaxed conformers is a minimum; try more guesses")
+    return Ensemble(
+        minima=tuple(sorted(minima, key=lambda each: each.energy_ev)),
+        embedding=found.embedding,
+        not_proved=not_proved,
+        gradient_calls=found.gradient_calls + counter.calls,
+        hessian_calls=counter.hessians,
+    )
+
+
+def boltzmann_weights(energies_ev: Sequence[float], temperature_k: float) -> NDArray[np.float64]:
+    """Shares of conformers at equilibrium, exp(-E / kT) over the sum, vibrations taken as alike.
+
+    Args:
+        energies_ev: Electronic energies, eV; any zero.
+        temperature_k: K.
+
+    Returns:
+        Shape (n,), adding up to 1.
+
+    Raises:
+        InputError: There is no conformer, or the temperature is not positive.
+    """
+    factors = _factors(energies_ev, temperature_k)
+    weights: NDArray[np.float64] = factors / factors.sum()
+    return weights
+
+
+def ensemble_correction_ev(energies_ev: Sequence[float], temperature_k: float) -> float:
+    """Free energy of the ensemble below that of its lowest conformer, -kT ln sum exp(-(E - E_lowest) / kT), eV.
+
+    Arguments and errors as in `boltzmann_weights`. Zero for one conformer, else negative.
+    """
+    return float(-kB * temperature_k * np.log(_factors(energies_ev, temperature_k).sum()))
+
+
+def _factors(energies_ev: Sequence[float], temperature_k: float) -> NDArray[np.float64]:
+    if not len(energies_ev):
+        raise InputError("an ensemble without conformers has no weights")
+    if not temperature_k > 0.0:
+        raise InputError(f"temperature must be above 0 K, got {temperature_k}")
+    energies = np.asarray(energies_ev, dtype=np.float64)
+    factors: NDArray[np.float64] = np.exp(-(energies - energies.min()) / (kB * temperature_k))
+    return factors

@@ -1,0 +1,82 @@
+"""`cairn conformers` and `cairn path` on small molecules."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from ase.units import kB
+from typer.testing import CliRunner
+
+from chem.clashes import closest_ratio
+from chem.ensemble import boltzmann_weights, ensemble_correction_ev
+from chem.errors import InputError
+from chem.types import Geometry
+from chem.xyz import read_xyz_structures, write_xyz
+from cli.main import app
+
+HCN = Geometry(numbers=np.array([1, 6, 7]), positions=np.array([[0.0, 0.0, -1.07], [0.0, 0.0, 0.0], [0.0, 0.0, 1.15]]))
+HNC = Geometry(numbers=np.array([1, 6, 7]), positions=np.array([[0.0, 0.0, 2.15], [0.0, 0.0, 0.0], [0.0, 0.0, 1.17]]))
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_weights_fall_with_energy_and_spread_with_temperature():
+    energies = [0.0, kB * 300 * np.log(3.0)]
+    assert boltzmann_weights(energies, 300.0).tolist() == pytest.approx([0.75, 0.25])
+    assert boltzmann_weights([5.0, 5.0], 10.0).tolist() == [0.5, 0.5]
+    assert ensemble_correction_ev(energies, 300.0) == pytest.approx(-kB * 300 * np.log(4 / 3))
+    assert ensemble_correction_ev([-7.0], 300.0) == 0.0
+    assert boltzmann_weights(energies, 3000.0)[1] > 0.4
+    for given in (([], 300.0), ([0.0], 0.0)):
+        with pytest.raises(InputError):
+            boltzmann_weights(*given)
+
+
+def test_butane_is_anti_and_gauche(tmp_path):
+    output = tmp_path / "butane.extxyz"
+    result = run("conformers", "CCCC", "-n", 12, "-o", output, "--json")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    anti, gauche = record["conformers"]
+    assert (anti["relative_energy_kcal_mol"], record["not_proved"]) == (0.0, 0)
+    assert min(each["lowest_frequency_cm1"] for each in (anti, gauche)) > 50.0
+    assert 0.2 < gauche["relative_energy_kcal_mol"] < 1.5
+    assert anti["weight"] + gauche["weight"] == pytest.approx(1.0)
+    assert -0.41 < record["ensemble_correction_kcal_mol"] < 0.0
+    ends = [np.linalg.norm(each.positions[0] - each.positions[3]) for each in read_xyz_structures(output)]
+    assert ends[0] > 3.7 > ends[1]
+
+
+def test_two_molecules_and_an_unknown_method_are_refused():
+    assert "holds 2 molecules; give one" in str(run("conformers", "O.O").exception)
+    assert "'md' is unknown; give etkdg" in str(run("conformers", "O", "--method", "md").exception)
+
+
+@pytest.mark.parametrize("method", ["linear", "idpp"])
+def test_a_path_leads_from_one_end_to_the_other(tmp_path, method):
+    for name, geometry in (("r", HCN), ("p", HNC)):
+        write_xyz(tmp_path / f"{name}.xyz", geometry)
+    output = tmp_path / "path.extxyz"
+    words = ("path", tmp_path / "r.xyz", tmp_path / "p.xyz", "--method", method, "-n", 5, "-o", output)
+    result = run(*words, "--level", "gfn2", "--json")
+    assert result.exit_code == 0, result.output
+    images = json.loads(result.stdout)["images"]
+    assert [each["image"] for each in images] == list(range(7))
+    assert images[0]["energy_above_reactant_kcal_mol"] == 0.0
+    assert 5.0 < images[-1]["energy_above_reactant_kcal_mol"] < 25.0
+    structures = read_xyz_structures(output) if method == "idpp" else None
+    if structures is not None:
+        assert min(closest_ratio(each) for each in structures) > 0.6
+    else:  # hydrogen goes straight through carbon or nitrogen
+        assert min(each["shortest_distance_ratio"] for each in images) < 0.6
+
+
+def test_what_is_no_way_is_refused(tmp_path):
+    for name, geometry in (("r", HCN), ("p", HNC)):
+        write_xyz(tmp_path / f"{name}.xyz", geometry)
+    result = run("path", tmp_path / "r.xyz", tmp_path / "p.xyz", "--method", "spline")
+    assert "'spline' is unknown; give idpp or linear" in str(result.exception)
