@@ -63,6 +63,7 @@ from db.tables import CalculationKind
 from db.work import claim, enqueue, open_calculations
 
 LEASE_S = 600.0
+POSTGRESQL = "-c shared_buffers=1GB -c max_wal_size=8GB"  # its defaults are for a machine of 128 MB
 
 
 class Clock:
@@ -167,7 +168,7 @@ def measured(
                 old.unlink()
             url = f"sqlite:///{file}"
         else:
-            url = stack.enter_context(Server()).url
+            url = stack.enter_context(Server(POSTGRESQL)).url
         began = time.perf_counter()
         with multiprocessing.get_context("spawn").Pool(1) as filler:  # whose memory is not that of a round
             filler.apply(filled, (url, n_reactions))
