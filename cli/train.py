@@ -159,6 +159,32 @@ def morered_command(
     run.follow(main, read_configuration(MoreRedTrainingConfig, config).training.steps, [], json_lines)
 
 
+@train_app.command("dig")
+def dig_command(
+    data: Annotated[Path, typer.Option(help="Minima, as `cairn minima` writes them.")],
+    config: Config,
+    output: Folder,
+    resume: Resume = False,
+    processes: ProcessCount = 1,
+    max_seconds: MaxSeconds = None,
+    device: Device = "auto",
+    json_lines: JsonLines = False,
+) -> None:
+    """Train DiG, which draws conformers of a molecule from its bonds.
+
+    What is kept is as for the generator.
+
+    Example:
+
+        cairn train dig --data minima.npz --config configs/model/dig_cpu.yaml -o runs/dig
+    """
+    from models.configuration import read_configuration  # noqa: PLC0415
+    from models.dig_training import DigTrainingConfig, main  # noqa: PLC0415
+
+    run = TrainingRun(data, config, output, device, resume, processes, max_seconds)
+    run.follow(main, read_configuration(DigTrainingConfig, config).training.steps, [], json_lines)
+
+
 @train_app.command("potential")
 def potential_command(
     data: Annotated[Path, typer.Option(help="Structures with energies and forces, as `cairn label` writes them.")],

@@ -1,0 +1,192 @@
+"""What a trained DiG is good for: conformers, likelihoods, paths between two structures, guidance toward a property."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from chem.errors import ConfigurationError
+from models.diffusion.likelihood import log_likelihood
+from models.diffusion.noise import NoiseSource, noise_source, rademacher_probes
+from models.diffusion.parametrisations import Predictor
+from models.diffusion.processes import VariancePreserving, spread
+from models.diffusion.samplers import NoisedState, follow_flow, prior_state, sample_ancestral
+from models.dig import Dig
+from models.structure_batch import StructureBatch
+
+Slope = Callable[[Tensor, Tensor], Tensor]  # gradient of ln q(property | values) at values and integer times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigSampling:
+    """How structures are drawn.
+
+    Attributes:
+        n_steps: Steps from noise to structure.
+        sampler: `flow` (deterministic after its start) or `ancestral`.
+        seed: Of the noise.
+    """
+
+    n_steps: int = 50
+    sampler: str = "flow"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Values are in range."""
+        if self.sampler not in ("flow", "ancestral"):
+            raise ConfigurationError(f"sampler {self.sampler!r} is unknown; give flow or ancestral")
+        if self.n_steps < 1:
+            raise ConfigurationError(f"n_steps is {self.n_steps}; give 1 or more")
+
+
+def noise_predictor_of(model: Dig, batch: StructureBatch) -> Predictor:
+    """The network as a function of values and integer times, for the samplers."""
+
+    def predict(values: Tensor, times: Tensor) -> Tensor:
+        return model(batch, values, times.to(values) / model.config.n_steps)
+
+    return predict
+
+
+def guided(process: VariancePreserving, predict_noise: Predictor, slope: Slope, strength: float) -> Predictor:
+    """A predictor whose samples lean toward a property: eps - strength sigma grad ln q.
+
+    Args:
+        process: Of the predictor.
+        predict_noise: Unguided.
+        slope: Gradient of the logarithm of how likely the property is, in the units of the process.
+        strength: 0 leaves the samples as they are, 1 gives those that have the property by Bayes' rule.
+    """
+
+    def predict(values: Tensor, times: Tensor) -> Tensor:
+        sigma = spread(process.schedule.sigma(times), values)
+        return predict_noise(values, times) - strength * sigma * slope(values, times)
+
+    return predict
+
+
+def draw_structures(
+    model: Dig,
+    batch: StructureBatch,
+    config: DigSampling,
+    *,
+    slope: Slope | None = None,
+    strength: float = 1.0,
+    noise: NoiseSource | None = None,
+) -> Tensor:
+    """One structure for every entry of a batch.
+
+    Args:
+        model: The network.
+        batch: Atoms and bonds of each; its positions are not read.
+        config: How.
+        slope: Guidance, as in `guided`; None for none.
+        strength: Of the guidance.
+        noise: Source of noise; None for one of the seed.
+
+    Returns:
+        Centred, shape (B, N, 3), Angstrom.
+    """
+    process = model.config.process
+    if noise is None:
+        generator = torch.Generator().manual_seed(config.seed)
+        noise = noise_source(batch.mask, generator, centered=True, dtype=batch.positions.dtype)
+    predict = noise_predictor_of(model, batch)
+    if slope is not None:
+        predict = guided(process, predict, slope, strength)
+    state = prior_state(process, batch.mask, noise)
+    times = process.schedule.descending_times(min(config.n_steps, process.schedule.n_steps))
+    if config.sampler == "flow":
+        values = follow_flow(process, predict, state, times, solver="heun")
+    else:
+        values = sample_ancestral(process, predict, state, times, noise)
+    return values * model.config.scale_angstrom
+
+
+def log_density(
+    model: Dig, batch: StructureBatch, *, n_steps: int = 50, n_probes: int | None = 4, seed: int = 0
+) -> Tensor:
+    """Logarithm of the density of structures given their bonds, in three (n - 1) dimensions, shape (B,), Angstrom.
+
+    Structures that differ by a rotation have one density each, the same. Only those of one molecule can be compared.
+
+    Args:
+        model: The network.
+        batch: Structures with their bonds.
+        n_steps: Steps from structure to noise.
+        n_probes: Probes of Hutchinson's estimate of the divergence; None for every derivative, which costs as many
+            backward passes as a structure has coordinates.
+        seed: Of the probes.
+    """
+    process, scale = model.config.process, model.config.scale_angstrom
+    start = 1  # where the first noise is
+    times = torch.unique(torch.linspace(start, process.schedule.n_steps, n_steps + 1).round().long())
+    state = NoisedState(
+        values=batch.positions / scale,
+        mask=batch.mask,
+        time=torch.full((len(batch),), start, device=batch.mask.device),
+    )
+    probes = None
+    if n_probes is not None:
+        generator = torch.Generator().manual_seed(seed)
+        probes = rademacher_probes(n_probes, batch.mask, generator, dtype=batch.positions.dtype)
+    found = log_likelihood(process, noise_predictor_of(model, batch), state, times, probes=probes)
+    dimension = process.dimension(batch.mask).to(found)
+    return found - dimension * torch.log(torch.tensor(scale, dtype=found.dtype))
+
+
+def interpolate(model: Dig, batch: StructureBatch, other: Tensor, n_images: int, *, n_steps: int = 50) -> Tensor:
+    """Structures between two of the same atoms and bonds, through what both become as noise.
+
+    Both are carried to noise by the probability flow, the latents joined along a great circle, which keeps their
+    length, and the points on it carried back.
+
+    Args:
+        model: The network.
+        batch: Structures to begin with and their bonds.
+        other: Structures to end with, superposed on those, shape (B, N, 3), Angstrom.
+        n_images: Structures between.
+        n_steps: Steps of the flow.
+
+    Returns:
+        Shape (n_images, B, N, 3), Angstrom, centred.
+    """
+    process, scale = model.config.process, model.config.scale_angstrom
+    predict = noise_predictor_of(model, batch)
+    falling = process.schedule.descending_times(n_steps)
+    here = torch.zeros(len(batch), dtype=torch.long, device=batch.mask.device)
+    latents = [
+        follow_flow(
+            process,
+            predict,
+            NoisedState(values=process.project(each / scale, batch.mask), mask=batch.mask, time=here),
+            falling.flip(0),
+        )
+        for each in (batch.positions, other)
+    ]
+    images = []
+    for share in torch.arange(1, n_images + 1) / (n_images + 1):
+        point = great_circle(latents[0], latents[1], float(share))
+        state = NoisedState(values=point, mask=batch.mask, time=here + process.schedule.n_steps)
+        images.append(follow_flow(process, predict, state, falling) * scale)
+    return torch.stack(images)
+
+
+def great_circle(first: Tensor, second: Tensor, share: float) -> Tensor:
+    """Point of the great circle between two latents, each a vector of all coordinates; their lengths are interpolated.
+
+    Args:
+        first: Shape (B, N, 3).
+        second: Same shape.
+        share: 0 gives the first, 1 the second.
+    """
+    a, b = first.flatten(1), second.flatten(1)
+    lengths = a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True)
+    cosine = ((a * b).sum(-1, keepdim=True) / (lengths[0] * lengths[1]).clamp_min(1e-12)).clamp(-1.0, 1.0)
+    angle = cosine.arccos().clamp_min(1e-6)
+    weights = ((1.0 - share) * angle).sin() / angle.sin(), (share * angle).sin() / angle.sin()
+    direction = weights[0] * a / lengths[0] + weights[1] * b / lengths[1]
+    return (direction * ((1.0 - share) * lengths[0] + share * lengths[1])).reshape(first.shape)
