@@ -165,11 +165,13 @@ def measured(model: ScoreNetwork, test: Tensor, exact: Tensor, seed: int) -> dic
         "log_density_relative_error": float((found - exact).abs().sum() / exact.abs().sum()),
         "hutchinson_relative_error": float((estimated - found).abs().sum() / found.abs().sum()),
         "right_well_share": float((drawn[:, 0, 0] > 0).double().mean()),
+        "right_well_share_of_exact_samples": float((test[:, 0, 0] > 0).double().mean()),
+        "outside_share": float((drawn[:, 0, :2].abs() > BOX).any(-1).double().mean()),
     }
 
 
 def histogram_divergence(drawn: Tensor, bins: int = 40) -> float:
-    """KL of drawn samples to the exact distribution, in x and y."""
+    """KL of drawn samples to the exact distribution, in x and y; for exact samples half the bins over their number."""
     edges = np.linspace(-BOX, BOX, bins + 1)
     counts, _, _ = np.histogram2d(drawn[:, 0, 0].numpy(), drawn[:, 0, 1].numpy(), bins=(edges, edges))
     share = counts / len(drawn)
@@ -178,8 +180,9 @@ def histogram_divergence(drawn: Tensor, bins: int = 40) -> float:
     points = torch.from_numpy(np.stack([x, y, np.zeros_like(x)], axis=-1).reshape(-1, 1, 3))
     density = torch.exp(-reduced_energy(points)).numpy().reshape(bins, len(fine) // bins, bins, len(fine) // bins)
     exact = density.sum((1, 3)) / density.sum()
-    there = share > 0
-    return float((share[there] * np.log(share[there] / np.maximum(exact[there], 1e-12))).sum())
+    inside, outside = share > 0, 1.0 - share.sum()  # what left the box is where nothing should be
+    left = outside * math.log(outside / 1e-9) if outside > 0 else 0.0
+    return left + float((share[inside] * np.log(share[inside] / np.maximum(exact[inside], 1e-9))).sum())
 
 
 def main() -> None:

@@ -9,14 +9,20 @@ import numpy as np
 from ase.units import kB
 from numpy.typing import NDArray
 
+from chem.alignment import rmsd
 from chem.conformers import SAME_ENERGY_EV, relaxed_conformers
 from chem.endpoint_checks import check_relaxed
-from chem.errors import CalculationError, InputError
+from chem.equivalent_atoms import least_motion, mapping_generators
+from chem.errors import CalculationError, InputError, SmilesError
 from chem.graph import MolecularGraph
+from chem.identity import species_of
 from chem.minimum import Minimum, find_minimum
 from chem.potential import GradientCounter
 from chem.relax import Relaxation
-from chem.types import LevelOfTheory
+from chem.stereo import perceive_stereo
+from chem.types import Geometry, LevelOfTheory
+
+SAME_STRUCTURE_ANGSTROM = 0.1  # deviation from its mirror image under which a conformer is its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,13 +31,15 @@ class Ensemble:
 
     Attributes:
         minima: Proved by their vibrations, the lowest first.
+        degeneracies: 2 for a conformer whose mirror image is another conformer of the same molecule, else 1.
         embedding: How they were guessed, as in `chem.conformers.Conformers`.
-        not_proved: Relaxed guesses that led to no minimum with the bonds and handedness of the molecule.
+        not_proved: Distinct relaxed guesses that led to no minimum with the bonds and handedness of the molecule.
         gradient_calls: Gradients spent.
         hessian_calls: Analytic Hessians spent.
     """
 
     minima: tuple[Minimum, ...]
+    degeneracies: tuple[int, ...]
     embedding: str
     not_proved: int
     gradient_calls: int
@@ -49,10 +57,12 @@ def find_ensemble(graph: MolecularGraph, level: LevelOfTheory, *, n_guesses: int
 
     Raises:
         CalculationError: No conformer is left.
+        SmilesError: The molecule leaves handedness open that its guesses do not share, so that they are several.
     """
     found = relaxed_conformers(graph, level, n_embeddings=n_guesses, seed=seed)
     if found.failure is not None:
         raise CalculationError(found.failure.kind, f"no conformer is left: {found.failure.message}")
+    _check_one_species(graph, [each.geometry for each in found.relaxed])
     counter = GradientCounter()
     minima: list[Minimum] = []
     not_proved = 0
@@ -69,8 +79,10 @@ def find_ensemble(graph: MolecularGraph, level: LevelOfTheory, *, n_guesses: int
             minima.append(minimum)
     if not minima:
         raise CalculationError("wrong_order", f"none of {not_proved} relaxed conformers is a minimum; try more guesses")
+    minima.sort(key=lambda each: each.energy_ev)
     return Ensemble(
-        minima=tuple(sorted(minima, key=lambda each: each.energy_ev)),
+        minima=tuple(minima),
+        degeneracies=tuple(_degeneracy(graph, each.geometry) for each in minima),
         embedding=found.embedding,
         not_proved=not_proved,
         gradient_calls=found.gradient_calls + counter.calls,
@@ -78,12 +90,33 @@ def find_ensemble(graph: MolecularGraph, level: LevelOfTheory, *, n_guesses: int
     )
 
 
-def boltzmann_weights(energies_ev: Sequence[float], temperature_k: float) -> NDArray[np.float64]:
-    """Shares of conformers at equilibrium, exp(-E / kT) over the sum, vibrations taken as alike.
+def _check_one_species(graph: MolecularGraph, geometries: Sequence[Geometry]) -> None:
+    """See that structures are one species, mirror images of the whole not counted."""
+    found = {one.energy_key: one.smiles for one in (species_of(perceive_stereo(graph, each)) for each in geometries)}
+    if len(found) > 1:
+        raise SmilesError(
+            f"the SMILES leaves handedness open: its conformers are {', '.join(sorted(found.values()))};"
+            " give one of them"
+        )
+
+
+def _degeneracy(graph: MolecularGraph, geometry: Geometry) -> int:
+    """How many conformers of a molecule an energy stands for: with its mirror image, where that is another one."""
+    if graph.tetrahedral and species_of(graph.mirrored()).key != species_of(graph).key:
+        return 1  # the mirror image is another molecule
+    mirrored = least_motion(-geometry.positions, geometry.positions, mapping_generators(graph, graph), lambda _: True)
+    return 1 if rmsd(mirrored, geometry.positions) < SAME_STRUCTURE_ANGSTROM else 2
+
+
+def boltzmann_weights(
+    energies_ev: Sequence[float], temperature_k: float, degeneracies: Sequence[int] | None = None
+) -> NDArray[np.float64]:
+    """Shares of conformers at equilibrium, g exp(-E / kT) over the sum, vibrations taken as alike.
 
     Args:
         energies_ev: Electronic energies, eV; any zero.
         temperature_k: K.
+        degeneracies: Conformers that each energy stands for; None for one each.
 
     Returns:
         Shape (n,), adding up to 1.
@@ -91,24 +124,28 @@ def boltzmann_weights(energies_ev: Sequence[float], temperature_k: float) -> NDA
     Raises:
         InputError: There is no conformer, or the temperature is not positive.
     """
-    factors = _factors(energies_ev, temperature_k)
+    factors = _factors(energies_ev, temperature_k, degeneracies)
     weights: NDArray[np.float64] = factors / factors.sum()
     return weights
 
 
-def ensemble_correction_ev(energies_ev: Sequence[float], temperature_k: float) -> float:
-    """Free energy of the ensemble below that of its lowest conformer, -kT ln sum exp(-(E - E_lowest) / kT), eV.
+def ensemble_correction_ev(
+    energies_ev: Sequence[float], temperature_k: float, degeneracies: Sequence[int] | None = None
+) -> float:
+    """Free energy of the ensemble below that of its lowest conformer, -kT ln sum g exp(-(E - E_lowest) / kT), eV.
 
     Arguments and errors as in `boltzmann_weights`. Zero for one conformer, else negative.
     """
-    return float(-kB * temperature_k * np.log(_factors(energies_ev, temperature_k).sum()))
+    return float(-kB * temperature_k * np.log(_factors(energies_ev, temperature_k, degeneracies).sum()))
 
 
-def _factors(energies_ev: Sequence[float], temperature_k: float) -> NDArray[np.float64]:
+def _factors(
+    energies_ev: Sequence[float], temperature_k: float, degeneracies: Sequence[int] | None
+) -> NDArray[np.float64]:
     if not len(energies_ev):
         raise InputError("an ensemble without conformers has no weights")
     if not temperature_k > 0.0:
         raise InputError(f"temperature must be above 0 K, got {temperature_k}")
     energies = np.asarray(energies_ev, dtype=np.float64)
     factors: NDArray[np.float64] = np.exp(-(energies - energies.min()) / (kB * temperature_k))
-    return factors
+    return factors if degeneracies is None else factors * np.asarray(degeneracies, dtype=np.float64)

@@ -150,9 +150,11 @@ def idpp_path(ends: EndPoints, n_images: int) -> list[NDArray[np.float64]]:
     first = ends.reactant.positions
     last = align(ends.product.positions, first)
     before, after = pair_distances(first), pair_distances(last)
+    midpoint = 0.5 * (first + last)
+    nudge = leave_plane(midpoint) - midpoint  # one for all images, so that they leave it to the same side
     path: list[NDArray[np.float64]] = []
     for share in np.arange(1, n_images + 1) / (n_images + 1):
-        image = fit_distances((1.0 - share) * first + share * last, (1.0 - share) * before + share * after)
+        image = fit_distances((1.0 - share) * first + share * last + nudge, (1.0 - share) * before + share * after)
         path.append(align(image, path[-1] if path else first))
     return path
 

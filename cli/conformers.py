@@ -31,9 +31,9 @@ def conformers_command(
     """Find conformers of a molecule, relax them all, prove that they are minima, and weigh them at a temperature.
 
     What relaxes to a saddle point is pushed off it along its imaginary mode. Conformers whose energies agree within
-    1 meV count as one, mirror images therefore too. Weights take electronic energies alone, as if all conformers
-    vibrated alike. The ensemble correction is how far the free energy of the ensemble lies below that of its lowest
-    conformer.
+    1 meV count as one; where a conformer and its mirror image are two, its weight is that of both. Weights take
+    electronic energies alone, as if all conformers vibrated alike. The ensemble correction is how far the free energy
+    of the ensemble lies below that of its lowest conformer.
 
     Example:
 
@@ -81,7 +81,7 @@ def ensemble_record(
     from chem.units import kcal_mol  # noqa: PLC0415
 
     energies = [each.energy_ev for each in found.minima]
-    weights = boltzmann_weights(energies, temperature_k).tolist()
+    weights = boltzmann_weights(energies, temperature_k, found.degeneracies).tolist()
     return {
         "smiles": smiles,
         "method": found.embedding,
@@ -91,17 +91,18 @@ def ensemble_record(
         "hessian_calls": found.hessian_calls,
         "not_proved": found.not_proved,
         "temperature_k": temperature_k,
-        "ensemble_correction_kcal_mol": kcal_mol(ensemble_correction_ev(energies, temperature_k)),
+        "ensemble_correction_kcal_mol": kcal_mol(ensemble_correction_ev(energies, temperature_k, found.degeneracies)),
         "conformers": [
             {
                 "energy_ev": each.energy_ev,
                 "relative_energy_kcal_mol": kcal_mol(each.energy_ev - energies[0]),
+                "degeneracy": degeneracy,
                 "weight": weight,
-                "lowest_frequency_cm1": float(each.vibrations.frequencies_cm1[0]),
+                "lowest_frequency_cm1": min(map(float, each.vibrations.frequencies_cm1), default=None),
                 "symbols": list(each.geometry.symbols),
                 "positions": each.geometry.positions.tolist(),
             }
-            for each, weight in zip(found.minima, weights, strict=True)
+            for each, weight, degeneracy in zip(found.minima, weights, found.degeneracies, strict=True)
         ],
     }
 
@@ -124,10 +125,16 @@ def _write(path: Path, found: Ensemble, rows: Sequence[dict[str, Any]]) -> None:
 
 def _print(record: dict[str, Any]) -> None:
     rows = [
-        (place, f"{each['relative_energy_kcal_mol']:.2f}", f"{100 * each['weight']:.1f} %", f"{each['energy_ev']:.4f}")
+        (
+            place,
+            f"{each['relative_energy_kcal_mol']:.2f}",
+            each["degeneracy"],
+            f"{100 * each['weight']:.1f} %",
+            f"{each['energy_ev']:.4f}",
+        )
         for place, each in enumerate(record["conformers"], start=1)
     ]
-    columns = ("", "above the lowest, kcal/mol", "weight", "energy, eV")
+    columns = ("", "above the lowest, kcal/mol", "mirror images", "weight", "energy, eV")
     title = f"{len(rows)} conformers of {record['smiles']} from {record['guesses']} guesses ({record['method']})"
     print_table(title, columns, rows, right=columns[1:])
     typer.echo(

@@ -35,6 +35,7 @@ def path_command(
 
         cairn path reactant.xyz product.xyz --method idpp --level gfn2 -o path.extxyz
     """
+    from chem.alignment import align  # noqa: PLC0415
     from chem.errors import CalculationError, ConfigurationError  # noqa: PLC0415
     from chem.generator import EndPoints  # noqa: PLC0415
     from chem.guess import idpp_path, linear_path  # noqa: PLC0415
@@ -51,7 +52,8 @@ def path_command(
         reactant=read_xyz(reactant, charge=charge, multiplicity=multiplicity),
         product=read_xyz(product, charge=charge, multiplicity=multiplicity),
     )
-    structures = [ends.reactant, *map(ends.reactant.with_positions, ways[method](ends, images)), ends.product]
+    last = ends.product.with_positions(align(ends.product.positions, ends.reactant.positions))
+    structures = [ends.reactant, *map(ends.reactant.with_positions, ways[method](ends, images)), last]
     energies: list[float | None] = [None] * len(structures)
     for place, each in enumerate(structures):
         if resolved is None:
@@ -84,7 +86,7 @@ def path_rows(structures: list[Geometry], energies_ev: list[float | None]) -> li
     return [
         {
             "image": place,
-            "shortest_distance_ratio": round(closest_ratio(each), 4),
+            "shortest_distance_ratio": round(closest_ratio(each), 4) if each.n_atoms > 1 else None,
             "energy_above_reactant_kcal_mol": None
             if energy is None or first is None
             else round(kcal_mol(energy - first), 4),
@@ -114,5 +116,6 @@ def _print(rows: list[dict[str, Any]], level: str | None) -> None:
     for row in rows:
         height = row["energy_above_reactant_kcal_mol"]
         shown = (None if height is None else f"{height:.1f}",) if level else ()
-        table.append((row["image"], f"{row['shortest_distance_ratio']:.2f}", *shown))
+        ratio = row["shortest_distance_ratio"]
+        table.append((row["image"], None if ratio is None else f"{ratio:.2f}", *shown))
     print_table("path" if level is None else f"path, energies at {level}", columns, table, right=columns)

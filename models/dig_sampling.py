@@ -11,7 +11,7 @@ from torch import Tensor
 from chem.errors import ConfigurationError
 from models.diffusion.likelihood import log_likelihood
 from models.diffusion.noise import NoiseSource, noise_source, rademacher_probes
-from models.diffusion.parametrisations import Predictor
+from models.diffusion.parametrisations import Predictor, converted
 from models.diffusion.processes import VariancePreserving, spread
 from models.diffusion.samplers import NoisedState, follow_flow, prior_state, sample_ancestral
 from models.dig import Dig
@@ -103,7 +103,15 @@ def draw_structures(
         values = follow_flow(process, predict, state, times, solver="heun")
     else:
         values = sample_ancestral(process, predict, state, times, noise)
-    return values * model.config.scale_angstrom
+    return _cleaned(process, predict, values) * model.config.scale_angstrom
+
+
+def _cleaned(process: VariancePreserving, predict_noise: Predictor, values: Tensor) -> Tensor:
+    """Values at time 0 without the little noise that the schedule has there."""
+    start = torch.zeros(len(values), dtype=torch.long, device=values.device)
+    with torch.no_grad():
+        noise = predict_noise(values, start)
+    return converted(noise, values, start, process, source="noise", target="clean")
 
 
 def log_density(
@@ -111,7 +119,8 @@ def log_density(
 ) -> Tensor:
     """Logarithm of the density of structures given their bonds, in three (n - 1) dimensions, shape (B,), Angstrom.
 
-    Structures that differ by a rotation have one density each, the same. Only those of one molecule can be compared.
+    Structures that differ by a rotation have one density each, the same up to the error of the probes. Only those of
+    one molecule can be compared.
 
     Args:
         model: The network.
@@ -122,8 +131,10 @@ def log_density(
         seed: Of the probes.
     """
     process, scale = model.config.process, model.config.scale_angstrom
-    start = 1  # where the first noise is
-    times = torch.unique(torch.linspace(start, process.schedule.n_steps, n_steps + 1).round().long())
+    start, last = 0, process.schedule.n_steps
+    shares = torch.linspace(0.0, 1.0, n_steps + 1, dtype=torch.float64)
+    # Dense where the integrand is steep.
+    times = torch.unique((start + (last - start) * shares.square()).round().long())
     state = NoisedState(
         values=batch.positions / scale,
         mask=batch.mask,
@@ -132,7 +143,9 @@ def log_density(
     probes = None
     if n_probes is not None:
         generator = torch.Generator().manual_seed(seed)
-        probes = rademacher_probes(n_probes, batch.mask, generator, dtype=batch.positions.dtype)
+        same = torch.ones_like(batch.mask[:1])
+        probes = rademacher_probes(n_probes, same, generator, dtype=batch.positions.dtype)
+        probes = probes.expand(-1, len(batch), -1, -1)  # the same ones, so that errors cancel between conformers
     found = log_likelihood(process, noise_predictor_of(model, batch), state, times, probes=probes)
     dimension = process.dimension(batch.mask).to(found)
     return found - dimension * torch.log(torch.tensor(scale, dtype=found.dtype))
@@ -155,23 +168,24 @@ def interpolate(model: Dig, batch: StructureBatch, other: Tensor, n_images: int,
         Shape (n_images, B, N, 3), Angstrom, centred.
     """
     process, scale = model.config.process, model.config.scale_angstrom
+    if n_images < 1:
+        raise ConfigurationError(f"n_images is {n_images}; give 1 or more")
     predict = noise_predictor_of(model, batch)
     falling = process.schedule.descending_times(n_steps)
+    # A structure without any noise is no sample of the process at time 0: both get the same little noise of that time.
+    generator = torch.Generator().manual_seed(0)
+    noise = noise_source(batch.mask, generator, centered=True, dtype=batch.positions.dtype)()
     here = torch.zeros(len(batch), dtype=torch.long, device=batch.mask.device)
-    latents = [
-        follow_flow(
-            process,
-            predict,
-            NoisedState(values=process.project(each / scale, batch.mask), mask=batch.mask, time=here),
-            falling.flip(0),
-        )
-        for each in (batch.positions, other)
-    ]
+    latents = []
+    for each in (batch.positions, other):
+        values = process.noised(process.project(each / scale, batch.mask), noise, here)
+        state = NoisedState(values=values, mask=batch.mask, time=here)
+        latents.append(follow_flow(process, predict, state, falling.flip(0)))
     images = []
     for share in torch.arange(1, n_images + 1) / (n_images + 1):
         point = great_circle(latents[0], latents[1], float(share))
         state = NoisedState(values=point, mask=batch.mask, time=here + process.schedule.n_steps)
-        images.append(follow_flow(process, predict, state, falling) * scale)
+        images.append(_cleaned(process, predict, follow_flow(process, predict, state, falling)) * scale)
     return torch.stack(images)
 
 
@@ -184,9 +198,14 @@ def great_circle(first: Tensor, second: Tensor, share: float) -> Tensor:
         share: 0 gives the first, 1 the second.
     """
     a, b = first.flatten(1), second.flatten(1)
-    lengths = a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True)
-    cosine = ((a * b).sum(-1, keepdim=True) / (lengths[0] * lengths[1]).clamp_min(1e-12)).clamp(-1.0, 1.0)
-    angle = cosine.arccos().clamp_min(1e-6)
-    weights = ((1.0 - share) * angle).sin() / angle.sin(), (share * angle).sin() / angle.sin()
+    lengths = [each.norm(dim=-1, keepdim=True).clamp_min(1e-12) for each in (a, b)]
+    cosine = ((a * b).sum(-1, keepdim=True) / (lengths[0] * lengths[1])).clamp(-1.0, 1.0)
+    angle = cosine.arccos()
+    sine = angle.sin()
+    bent = sine > 1e-4  # along one line, or opposite, there is no circle
+    divisor = torch.where(bent, sine, torch.ones_like(sine))
+    weights = [
+        torch.where(bent, (part * angle).sin() / divisor, torch.full_like(sine, part)) for part in (1.0 - share, share)
+    ]
     direction = weights[0] * a / lengths[0] + weights[1] * b / lengths[1]
     return (direction * ((1.0 - share) * lengths[0] + share * lengths[1])).reshape(first.shape)

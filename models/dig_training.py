@@ -26,7 +26,7 @@ from models.training_run import Learner, facts_of, run_training
 KIND = "dig"
 CRITERION = "noise_error"  # on `val`; the weights that ship are the best by it
 VALIDATION_BATCH = 100
-TIMES = (0.05, 0.15, 0.3, 0.5, 0.7, 0.9)  # of a validation
+TIMES = (0.005, 0.02, 0.05, 0.15, 0.3, 0.5, 0.7, 0.9)  # of a validation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

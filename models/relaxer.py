@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,12 +70,7 @@ class Relaxer:
             InputError: A guess is charged or has unpaired electrons.
         """
         check_neutral(guesses)
-        known = set(self.model.config.backbone.elements)
-        strange = sorted(
-            {s for each in guesses for s, n in zip(each.symbols, each.numbers, strict=True) if n not in known}
-        )
-        if strange:
-            raise ElementError(f"the network was not trained on {', '.join(strange)}; relax with gfn2")
+        check_known(guesses, self.model.config.backbone.elements)
         found: dict[int, NetworkRelaxation] = {}
         for places in chunks([each.n_atoms for each in guesses], 1, self.device):
             batch = _batch([guesses[place] for place in places], [graphs[place] for place in places])
@@ -114,3 +109,14 @@ def check_neutral(structures: Sequence[Geometry]) -> None:
                 f"the networks know neutral closed-shell molecules alone, not charge {each.charge:+d} and multiplicity"
                 f" {each.multiplicity}; relax with gfn2"
             )
+
+
+def check_known(structures: Sequence[Geometry], elements: Collection[int]) -> None:
+    """See that a network knows all elements, before any work is done.
+
+    Raises:
+        ElementError: It does not know one.
+    """
+    strange = {s for each in structures for s, n in zip(each.symbols, each.numbers, strict=True) if n not in elements}
+    if strange:
+        raise ElementError(f"the network was not trained on {', '.join(sorted(strange))}; relax with gfn2")

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from chem.errors import InputError
 from models.data_parallel import ALONE, Processes
 from models.training_checkpoint import save_checkpoint
 from models.training_moment import Moment
@@ -135,7 +136,9 @@ def batches(data: Batch, config: TrainingConfig, step: int, processes: Processes
     The order depends on seed and epoch alone, so a run that goes on sees what it would have seen.
     """
     sizes = data.mask.sum(-1).cpu()
-    size = min(config.batch_size, len(data))
+    size = min(config.batch_size, len(data) - len(data) % processes.number)
+    if not size:
+        raise InputError(f"{len(data)} training entries cannot be shared among {processes.number} processes")
     per_epoch = len(data) // size
     while True:
         epoch, place = divmod(step, per_epoch)
@@ -156,7 +159,7 @@ def training_step(
     config: TrainingConfig,
     processes: Processes = ALONE,
 ) -> dict[str, float]:
-    """One optimiser step on this process's share of a batch; returns the parts of the loss in every fiftieth step."""
+    """One optimiser step on this process's share of a batch; returns the parts of the loss in some steps."""
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate_at(state.step, config)
     state.model.train()
@@ -181,7 +184,7 @@ def training_step(
         ours, theirs = list(state.average.parameters()), list(state.model.parameters())
         torch._foreach_lerp_(ours, theirs, 1.0 - decay)
     state.step += 1
-    if state.step % 50 != 0:
+    if state.step % 50 != 0 and state.step % config.validate_every != 0:
         return {}
     means = {name: value.detach() for name, value in parts.items()}
     processes.average(list(means.values()))

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from chem.errors import InputError
-from models.best_weights import BestWeights
+from models.best_weights import WEIGHTS_FILE, BestWeights
 from models.data_parallel import ALONE, Processes
 from models.training import Batch, LossFunction, Report, TrainingConfig, Validation, train, training_init
 from models.training_checkpoint import has_checkpoint, load_checkpoint
@@ -84,8 +84,9 @@ def run_training(
     if given.resume and has_checkpoint(checkpoint):
         load_checkpoint(checkpoint, state)
     elif given.resume:
-        (given.out / "curve.csv").unlink(missing_ok=True)  # of a run that was killed before its first checkpoint
-    elif (given.out / "curve.csv").exists():
+        for old in ("curve.csv", WEIGHTS_FILE):  # of a run that was killed before its first checkpoint
+            (given.out / old).unlink(missing_ok=True)
+    elif any((given.out / old).exists() for old in ("curve.csv", WEIGHTS_FILE)):
         raise InputError(f"{given.out} holds another run; go on with --resume, or give an empty folder")
     best = BestWeights(
         folder=given.out,

@@ -109,8 +109,8 @@ def shipped_file(kind: str) -> tuple[Path, str]:
     entries = yaml.safe_load(SHIPPED.read_text(encoding="utf-8")) if SHIPPED.is_file() else {}
     if kind not in entries:
         raise ConfigurationError(
-            f"Cairn ships no {kind} weights, only {', '.join(sorted(entries)) or 'none at all'}; name a file in"
-            " `checkpoint` and `confidence`, or choose `generator: classical`"
+            f"Cairn ships no {kind} weights, only {', '.join(sorted(entries)) or 'none at all'}; name a file with"
+            " `checkpoint` (and `confidence`), or choose a way that needs none"
         )
     return SHIPPED.parent / entries[kind]["file"], str(entries[kind]["sha256"])
 

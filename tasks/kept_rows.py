@@ -38,7 +38,9 @@ def kept_rows(path: Path, level_key: str) -> dict[str, Row]:
             row = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if row["level"] == level_key and not row.get("fault", False):
+        if not isinstance(row, dict) or "id" not in row or row.get("level") != level_key:
+            continue  # of another level, or of another program
+        if not row.get("fault", False):
             rows[row["id"]] = row
     return rows
 

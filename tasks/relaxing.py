@@ -15,7 +15,7 @@ from chem.graph import MolecularGraph
 from chem.levels import resolve_level
 from chem.mmff import relax_mmff94
 from chem.perception import perceive_graph
-from chem.potential import GradientCounter
+from chem.potential import GradientCounter, check_elements
 from chem.relax import FMAX_EV_PER_ANGSTROM, MAX_STEP_ANGSTROM, relax
 from chem.types import Geometry
 
@@ -67,7 +67,7 @@ def relax_structures(
 
     Raises:
         ConfigurationError: The method is unknown, or weights are missing or of another model.
-        ElementError: A network does not know an element.
+        ElementError: A network or the level does not know an element.
         InputError: A guess for a network is charged or has unpaired electrons.
     """
     if method not in METHODS:
@@ -77,6 +77,8 @@ def relax_structures(
     if method == "potential":
         return _by_potential(guesses, checkpoint, device)
     if method == "gfn2":
+        for each in guesses:
+            check_elements(each, resolve_level("gfn2"))
         return [_timed(each, _gfn2) for each in guesses]
     bonds = [perceive_graph(guess) if graph is None else graph for guess, graph in zip(guesses, graphs, strict=True)]
     return [_timed(guess, partial(_mmff94, graph=graph)) for guess, graph in zip(guesses, bonds, strict=True)]
@@ -134,10 +136,11 @@ def _by_potential(guesses: Sequence[Geometry], checkpoint: Path | None, device: 
     from ase import Atoms  # noqa: PLC0415
 
     from models.potential_calculator import PotentialCalculator, load_potential  # noqa: PLC0415 (torch)
-    from models.relaxer import check_neutral  # noqa: PLC0415
+    from models.relaxer import check_known, check_neutral  # noqa: PLC0415
 
     check_neutral(guesses)
     model = load_potential(checkpoint, device=device)
+    check_known(guesses, model.config.backbone.elements)
 
     def way(guess: Geometry) -> tuple[Geometry, bool, int]:
         atoms = Atoms(numbers=guess.numbers, positions=guess.positions)

@@ -185,6 +185,7 @@ def test_the_json_fields_of_conformers_and_path_are_those_in_the_readme():
     vibrations = Vibrations(frequencies_cm1=np.array([4400.0]), modes=np.zeros((1, 2, 3)), hessian=np.zeros((6, 6)))
     found = Ensemble(
         minima=(Minimum(geometry=one, energy_ev=-1.0, vibrations=vibrations),),
+        degeneracies=(1,),
         embedding="etkdg",
         not_proved=0,
         gradient_calls=1,

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from chem.errors import ConfigurationError
 from models.diffusion.processes import VariancePreserving, spread
 
 Score = Callable[[Tensor, Tensor], Tensor]  # of values (batch, ..., n_atoms, 3) and times in [0, 1], shape (batch,)
@@ -67,11 +68,16 @@ def fokker_planck_residual(
         mask: 1 where an atom is, shape (batch, ..., n_atoms).
         time: Share of the process that is done, shape (batch,), at least `time_step` from 0 and 1.
         probes: As in `divergence`.
-        time_step: Half the width of the difference quotient in time.
+        time_step: Half the width of the difference quotient in time, and of the interval whose mean rate counts.
 
     Returns:
         Shape of the values, in the inverse of their unit, with its graph.
+
+    Raises:
+        ConfigurationError: A time lies too near to 0 or 1.
     """
+    if bool(((time < time_step) | (time > 1.0 - time_step)).any()):
+        raise ConfigurationError(f"times must lie from {time_step} to {1.0 - time_step}, got {time.tolist()}")
     with torch.enable_grad():
         tracked = values.detach().requires_grad_()
         own = process.project(score(tracked, time), mask)
@@ -80,7 +86,9 @@ def fokker_planck_residual(
         (slope,) = torch.autograd.grad(inner.sum(), tracked, create_graph=True)
         later, earlier = (score(tracked, time + sign * time_step) for sign in (1.0, -1.0))
     change = process.project(later - earlier, mask) / (2.0 * time_step)
-    return 0.5 * spread(process.schedule.rate(time), slope) * process.project(slope, mask) - change
+    kept = process.schedule.log_alpha_bar(time + time_step) - process.schedule.log_alpha_bar(time - time_step)
+    rate = -kept / (2.0 * time_step)
+    return 0.5 * spread(rate, slope) * process.project(slope, mask) - change
 
 
 def energy_mismatch(process: VariancePreserving, score: Score, values: Tensor, mask: Tensor, force: Tensor) -> Tensor:

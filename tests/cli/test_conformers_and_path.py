@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from ase.units import kB
 from typer.testing import CliRunner
 
+from chem.alignment import rmsd
 from chem.clashes import closest_ratio
 from chem.ensemble import boltzmann_weights, ensemble_correction_ev
 from chem.errors import InputError
@@ -31,6 +33,8 @@ def test_weights_fall_with_energy_and_spread_with_temperature():
     assert ensemble_correction_ev(energies, 300.0) == pytest.approx(-kB * 300 * np.log(4 / 3))
     assert ensemble_correction_ev([-7.0], 300.0) == 0.0
     assert boltzmann_weights(energies, 3000.0)[1] > 0.4
+    assert boltzmann_weights([5.0, 5.0], 10.0, [1, 2]).tolist() == pytest.approx([1 / 3, 2 / 3])
+    assert ensemble_correction_ev([1.0], 300.0, [2]) == pytest.approx(-kB * 300 * np.log(2))
     for given in (([], 300.0), ([0.0], 0.0)):
         with pytest.raises(InputError):
             boltzmann_weights(*given)
@@ -46,7 +50,8 @@ def test_butane_is_anti_and_gauche(tmp_path):
     assert min(each["lowest_frequency_cm1"] for each in (anti, gauche)) > 50.0
     assert 0.2 < gauche["relative_energy_kcal_mol"] < 1.5
     assert anti["weight"] + gauche["weight"] == pytest.approx(1.0)
-    assert -0.41 < record["ensemble_correction_kcal_mol"] < 0.0
+    assert (anti["degeneracy"], gauche["degeneracy"]) == (1, 2)
+    assert -0.65 < record["ensemble_correction_kcal_mol"] < 0.0
     ends = [np.linalg.norm(each.positions[0] - each.positions[3]) for each in read_xyz_structures(output)]
     assert ends[0] > 3.7 > ends[1]
 
@@ -68,11 +73,43 @@ def test_a_path_leads_from_one_end_to_the_other(tmp_path, method):
     assert [each["image"] for each in images] == list(range(7))
     assert images[0]["energy_above_reactant_kcal_mol"] == 0.0
     assert 5.0 < images[-1]["energy_above_reactant_kcal_mol"] < 25.0
-    structures = read_xyz_structures(output) if method == "idpp" else None
-    if structures is not None:
-        assert min(closest_ratio(each) for each in structures) > 0.6
-    else:  # hydrogen goes straight through carbon or nitrogen
+    if method == "linear":  # HNC lies the other way round: carbon and nitrogen go through each other
         assert min(each["shortest_distance_ratio"] for each in images) < 0.6
+        return
+    structures = read_xyz_structures(output)
+    assert min(closest_ratio(each) for each in structures) > 0.6
+    moves = [rmsd(one.positions, other.positions) for one, other in itertools.pairwise(structures)]
+    fixed = [np.abs(one.positions - other.positions).max() for one, other in itertools.pairwise(structures)]
+    assert max(fixed) < 1.0  # in one frame, without a jump
+    assert max(moves) < 0.7
+
+
+def test_the_product_of_a_path_lies_on_its_reactant_wherever_it_was_given(tmp_path):
+    bent = Geometry(numbers=np.array([8, 1, 1]), positions=np.array([[0, 0, 0.1], [0, 0.8, -0.5], [0, -0.8, -0.5]]))
+    moved = bent.with_positions(bent.positions[:, [1, 2, 0]] + [7.0, 0.0, 3.0])
+    for name, geometry in (("r", bent), ("p", moved)):
+        write_xyz(tmp_path / f"{name}.xyz", geometry)
+    output = tmp_path / "path.extxyz"
+    result = run("path", tmp_path / "r.xyz", tmp_path / "p.xyz", "-n", 1, "-o", output)
+    assert result.exit_code == 0, result.output
+    first, middle, last = read_xyz_structures(output)
+    assert np.allclose(first.positions, last.positions, atol=1e-5)
+    assert np.allclose(first.positions, middle.positions, atol=0.1)
+
+
+def test_conformers_of_several_stereoisomers_are_refused_by_name():
+    assert "its conformers are C/C=C/C, C/C=C\\C; give one of them" in str(run("conformers", "CC=CC").exception)
+    assert run("conformers", "C/C=C/C", "-n", 4).exit_code == 0
+
+
+def test_one_atom_is_an_ensemble_and_a_path_of_its_own(tmp_path):
+    result = run("conformers", "[Ar]", "-n", 1, "--json")
+    assert result.exit_code == 0, result.output
+    (one,) = json.loads(result.stdout)["conformers"]
+    assert (one["weight"], one["degeneracy"], one["lowest_frequency_cm1"]) == (1.0, 1, None)
+    write_xyz(tmp_path / "one.xyz", Geometry(numbers=np.array([18]), positions=np.zeros((1, 3))))
+    result = run("path", tmp_path / "one.xyz", tmp_path / "one.xyz", "-n", 1, "--json")
+    assert result.exit_code == 0, result.output
 
 
 def test_what_is_no_way_is_refused(tmp_path):

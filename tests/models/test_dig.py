@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -86,10 +87,43 @@ def test_densities_do_not_depend_on_the_frame(model, batch):
     assert torch.isfinite(log_density(model, batch, n_steps=2, n_probes=1)).all()
 
 
-def test_a_path_from_a_structure_to_itself_stays_there(model, batch):
-    images = interpolate(model, batch, batch.positions, 2, n_steps=60)
-    assert images.shape == (2, *batch.positions.shape)
-    assert float((images - batch.positions).abs().max()) < 0.15
+def test_the_density_of_a_gaussian_in_angstrom_is_that_of_a_gaussian(batch, tiny_config):
+    """A network that knows that coordinates are spread by 0.6 Angstrom around nothing."""
+
+    class Exact(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.config = DigConfig(backbone=tiny_config.backbone, precision=1e-3, scale_angstrom=2.0)
+
+        def forward(self, some, values, time):
+            alpha, sigma = self.config.process.coefficients(time, values)
+            width = 0.6 / self.config.scale_angstrom
+            return sigma * values / (alpha.square() * width**2 + sigma.square()) * some.mask.unsqueeze(-1)
+
+    some = replace(
+        batch, positions=0.6 * centered_noise(batch.mask, torch.Generator().manual_seed(0), dtype=torch.float64)
+    )
+    dimension = 3.0 * (some.mask.sum(-1) - 1)
+    exact = -0.5 * some.positions.square().sum((-1, -2)) / 0.36 - dimension * math.log(0.6 * math.sqrt(2 * math.pi))
+    assert torch.allclose(log_density(Exact(), some, n_steps=60, n_probes=None), exact, atol=0.2)
+
+
+def test_what_is_drawn_has_no_noise_left(batch, tiny_config):
+    """A network that knows the one structure that there is."""
+
+    class Exact(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.config = DigConfig(backbone=tiny_config.backbone)
+
+        def forward(self, some, values, time):
+            alpha, sigma = self.config.process.coefficients(time, values)
+            return (values - alpha * some.positions / self.config.scale_angstrom) / sigma
+
+    drawn = draw_structures(Exact(), batch, DigSampling(n_steps=30))
+    assert float((drawn - batch.positions).abs().max()) < 1e-3
+    images = interpolate(Exact(), batch, batch.positions, 1, n_steps=30)
+    assert float((images - batch.positions).abs().max()) < 1e-3
 
 
 def test_the_great_circle_keeps_lengths_and_meets_its_ends():
@@ -100,6 +134,9 @@ def test_the_great_circle_keeps_lengths_and_meets_its_ends():
     middle = great_circle(first, second, 0.5).flatten(1).norm(dim=-1)
     ends = first.flatten(1).norm(dim=-1) + second.flatten(1).norm(dim=-1)
     assert torch.allclose(middle, ends / 2)
+    opposite = great_circle(first, -first, 0.3)
+    assert torch.isfinite(opposite).all()
+    assert torch.isfinite(great_circle(torch.zeros_like(first), second, 0.5)).all()
     assert float((0.5 * (first + second)).flatten(1).norm(dim=-1).mean()) < 0.85 * float(middle.mean())
 
 
