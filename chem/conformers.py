@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -31,7 +32,7 @@ class Conformers:
 
     Attributes:
         relaxed: Distinct relaxed conformers with the bonds and handedness of the graph, lowest energy first.
-        embedding: `etkdg`, or `distance windows` where RDKit could not embed the species.
+        embedding: `etkdg`, `distance windows` where RDKit could not embed the species, or `dig`.
         gradient_calls: Energy-and-gradient evaluations spent.
         failure: Why there is no conformer.
     """
@@ -66,6 +67,29 @@ def relaxed_conformers(
         ElementError: The level has no parameters for an element.
     """
     starts, embedding = _embedded(graph, n_embeddings, seed)
+    return relax_guesses(graph, starts, level, embedding=embedding, fmax_ev_per_angstrom=fmax_ev_per_angstrom)
+
+
+def relax_guesses(
+    graph: MolecularGraph,
+    starts: Sequence[FloatArray],
+    level: LevelOfTheory,
+    *,
+    embedding: str,
+    fmax_ev_per_angstrom: float = 0.05,
+) -> Conformers:
+    """Relax guessed structures and keep the distinct ones that have the bonds and handedness of the graph.
+
+    Args:
+        graph: One or several molecules.
+        starts: At least one guess, each of shape (n_atoms, 3), Angstrom.
+        level: Level of theory.
+        embedding: Name of what made them.
+        fmax_ev_per_angstrom: As in `relaxed_conformers`.
+
+    Raises:
+        ElementError: The level has no parameters for an element.
+    """
     counter = GradientCounter()
     kept: list[Relaxation] = []
     failures: list[Failure] = []

@@ -10,7 +10,7 @@ from ase.units import kB
 from numpy.typing import NDArray
 
 from chem.alignment import rmsd
-from chem.conformers import SAME_ENERGY_EV, relaxed_conformers
+from chem.conformers import SAME_ENERGY_EV, Conformers
 from chem.endpoint_checks import check_relaxed
 from chem.equivalent_atoms import least_motion, mapping_generators
 from chem.errors import CalculationError, InputError, SmilesError
@@ -46,20 +46,18 @@ class Ensemble:
     hessian_calls: int
 
 
-def find_ensemble(graph: MolecularGraph, level: LevelOfTheory, *, n_guesses: int, seed: int = 0) -> Ensemble:
-    """Embed, relax, prove each distinct conformer by its vibrations, and leave saddle points along their modes.
+def prove_ensemble(graph: MolecularGraph, found: Conformers, level: LevelOfTheory) -> Ensemble:
+    """Prove each relaxed conformer by its vibrations, and leave saddle points along their modes.
 
     Args:
         graph: One molecule.
-        level: Level of theory.
-        n_guesses: Structures embedded and relaxed.
-        seed: Of the embedding.
+        found: Relaxed guesses, from `chem.conformers`.
+        level: Their level of theory.
 
     Raises:
         CalculationError: No conformer is left.
         SmilesError: The molecule leaves handedness open that its guesses do not share, so that they are several.
     """
-    found = relaxed_conformers(graph, level, n_embeddings=n_guesses, seed=seed)
     if found.failure is not None:
         raise CalculationError(found.failure.kind, f"no conformer is left: {found.failure.message}")
     _check_one_species(graph, [each.geometry for each in found.relaxed])

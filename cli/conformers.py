@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def conformers_command(
     smiles: Annotated[str, typer.Argument(help="SMILES of one molecule.")],
-    method: Annotated[str, typer.Option(help="How conformers are guessed: etkdg.")] = "etkdg",
+    method: Annotated[str, typer.Option(help="How conformers are guessed: etkdg or dig.")] = "etkdg",
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="Guesses.")] = 50,
     level: Annotated[
         str, typer.Option(help="Level of theory at which they are relaxed: gfn2 or another of `cairn levels`.")
@@ -25,6 +25,8 @@ def conformers_command(
     levels: Annotated[Path | None, typer.Option(help="YAML file with further levels of theory.")] = None,
     temperature: Annotated[float, typer.Option(min=0.1, help="Temperature of the weights, K.")] = 298.15,
     seed: Annotated[int, typer.Option(help="Of the guesses.")] = 0,
+    checkpoint: Annotated[Path | None, typer.Option(help="Weights for dig; default the shipped ones.")] = None,
+    device: Annotated[str, typer.Option(help="Where the network of dig runs: auto, cpu or cuda.")] = "auto",
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the conformers, extended XYZ.")] = None,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
 ) -> None:
@@ -41,20 +43,28 @@ def conformers_command(
     """
     from rich.console import Console  # noqa: PLC0415
 
-    from chem.ensemble import find_ensemble  # noqa: PLC0415
+    from chem.conformers import relax_guesses, relaxed_conformers  # noqa: PLC0415
+    from chem.ensemble import prove_ensemble  # noqa: PLC0415
     from chem.errors import ConfigurationError, SmilesError  # noqa: PLC0415
     from chem.levels import read_levels, resolve_level  # noqa: PLC0415
     from chem.smiles import parse_smiles  # noqa: PLC0415
 
     check_output(output)
-    if method != "etkdg":
-        raise ConfigurationError(f"method {method!r} is unknown; give etkdg")
+    if method not in ("etkdg", "dig"):
+        raise ConfigurationError(f"method {method!r} is unknown; give etkdg or dig")
     graph = parse_smiles(smiles)
     if len(graph.fragments) != 1:
         raise SmilesError(f"{smiles!r} holds {len(graph.fragments)} molecules; give one")
     resolved = resolve_level(level, entries=read_levels(levels))
     with Console(stderr=True).status(f"relaxing {n} guesses at {level}"):
-        found = find_ensemble(graph, resolved, n_guesses=n, seed=seed)
+        if method == "dig":
+            from models.dig_conformers import guessed_conformers, load_dig  # noqa: PLC0415 (torch)
+
+            guesses = guessed_conformers(load_dig(checkpoint, device=device), graph, n, seed)
+            relaxed = relax_guesses(graph, guesses, resolved, embedding="dig")
+        else:
+            relaxed = relaxed_conformers(graph, resolved, n_embeddings=n, seed=seed)
+        found = prove_ensemble(graph, relaxed, resolved)
     record = ensemble_record(smiles, found, resolved, n, temperature)
     write_and_show(
         output,

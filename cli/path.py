@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 def path_command(
     reactant: Annotated[Path, typer.Argument(help="Where it begins, XYZ; several molecules may lie in one file.")],
     product: Annotated[Path, typer.Argument(help="Where it ends, XYZ, the same atoms in the same order.")],
-    method: Annotated[str, typer.Option(help="idpp (pair distances) or linear (positions).")] = "idpp",
+    method: Annotated[
+        str, typer.Option(help="idpp (pair distances), linear (positions) or dig (latents of a network).")
+    ] = "idpp",
     images: Annotated[int, typer.Option("-n", "--images", min=1, help="Structures between the ends.")] = 9,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write all structures, extended XYZ.")] = None,
     level: Annotated[
         str | None, typer.Option(help="Energies along the path at this level of theory: gfn2 or another.")
     ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Weights for dig; default the shipped ones.")] = None,
+    device: Annotated[str, typer.Option(help="Where the network of dig runs: auto, cpu or cuda.")] = "auto",
     charge: Annotated[int, typer.Option(help="Total charge.")] = 0,
     multiplicity: Annotated[int, typer.Option(min=1, help="Spin multiplicity 2S+1.")] = 1,
     json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
@@ -45,15 +49,22 @@ def path_command(
 
     check_output(output)
     ways = {"idpp": idpp_path, "linear": linear_path}
-    if method not in ways:
-        raise ConfigurationError(f"method {method!r} is unknown; give {' or '.join(ways)}")
+    if method not in {*ways, "dig"}:
+        raise ConfigurationError(f"method {method!r} is unknown; give idpp, linear or dig")
     resolved = None if level is None else resolve_level(level)
     ends = EndPoints(
         reactant=read_xyz(reactant, charge=charge, multiplicity=multiplicity),
         product=read_xyz(product, charge=charge, multiplicity=multiplicity),
     )
     last = ends.product.with_positions(align(ends.product.positions, ends.reactant.positions))
-    structures = [ends.reactant, *map(ends.reactant.with_positions, ways[method](ends, images)), last]
+    if method == "dig":
+        from models.dig_conformers import latent_path, load_dig  # noqa: PLC0415 (torch)
+
+        superposed = EndPoints(reactant=ends.reactant, product=last)
+        between = latent_path(load_dig(checkpoint, device=device), superposed, images)
+    else:
+        between = ways[method](ends, images)
+    structures = [ends.reactant, *map(ends.reactant.with_positions, between), last]
     energies: list[float | None] = [None] * len(structures)
     for place, each in enumerate(structures):
         if resolved is None:

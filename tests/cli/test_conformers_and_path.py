@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from ase.units import kB
 from typer.testing import CliRunner
 
@@ -17,6 +18,8 @@ from chem.errors import InputError
 from chem.types import Geometry
 from chem.xyz import read_xyz_structures, write_xyz
 from cli.main import app
+from models.checkpoints import save_weights
+from models.dig import Dig, DigConfig
 
 HCN = Geometry(numbers=np.array([1, 6, 7]), positions=np.array([[0.0, 0.0, -1.07], [0.0, 0.0, 0.0], [0.0, 0.0, 1.15]]))
 HNC = Geometry(numbers=np.array([1, 6, 7]), positions=np.array([[0.0, 0.0, 2.15], [0.0, 0.0, 0.0], [0.0, 0.0, 1.17]]))
@@ -58,7 +61,7 @@ def test_butane_is_anti_and_gauche(tmp_path):
 
 def test_two_molecules_and_an_unknown_method_are_refused():
     assert "holds 2 molecules; give one" in str(run("conformers", "O.O").exception)
-    assert "'md' is unknown; give etkdg" in str(run("conformers", "O", "--method", "md").exception)
+    assert "'md' is unknown; give etkdg or dig" in str(run("conformers", "O", "--method", "md").exception)
 
 
 @pytest.mark.parametrize("method", ["linear", "idpp"])
@@ -116,4 +119,40 @@ def test_what_is_no_way_is_refused(tmp_path):
     for name, geometry in (("r", HCN), ("p", HNC)):
         write_xyz(tmp_path / f"{name}.xyz", geometry)
     result = run("path", tmp_path / "r.xyz", tmp_path / "p.xyz", "--method", "spline")
-    assert "'spline' is unknown; give idpp or linear" in str(result.exception)
+    assert "'spline' is unknown; give idpp, linear or dig" in str(result.exception)
+
+
+@pytest.fixture
+def weights(tmp_path, tiny_config):
+    """Random weights of DiG."""
+    torch.manual_seed(0)
+    config = DigConfig(backbone=tiny_config.backbone)
+    save_weights(tmp_path / "dig.safetensors", Dig(config), "dig", config, {})
+    return tmp_path / "dig.safetensors"
+
+
+def test_a_network_draws_guesses_that_are_relaxed_like_any_other(weights, monkeypatch):
+    def drawn(_model, batch, _sampling):
+        return torch.tensor([[0.0, 0.0, -0.45], [0.0, 0.0, 0.45]]).expand(len(batch), 2, 3)
+
+    words = ("conformers", "[HH]", "--method", "dig", "-n", 3, "--checkpoint", weights, "--device", "cpu")
+    untrained = run(*words)
+    assert "no conformer is left" in str(untrained.exception)
+    monkeypatch.setattr("models.dig_conformers.draw_structures", drawn)
+    result = run(*words, "--json")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert (record["method"], record["guesses"], len(record["conformers"])) == ("dig", 3, 1)
+    refused = run("conformers", "[NH4+]", "--method", "dig", "--checkpoint", weights, "--device", "cpu")
+    assert "not charge +1 and multiplicity 1; choose another method" in str(refused.exception)
+    refused = run("conformers", "CS", "--method", "dig", "--checkpoint", weights, "--device", "cpu")
+    assert "not trained on the atomic numbers 16" in str(refused.exception)
+
+
+def test_a_network_draws_a_path_between_two_structures(tmp_path, weights):
+    for name, geometry in (("r", HCN), ("p", HNC)):
+        write_xyz(tmp_path / f"{name}.xyz", geometry)
+    words = ("path", tmp_path / "r.xyz", tmp_path / "p.xyz", "--method", "dig", "-n", 2, "--checkpoint", weights)
+    result = run(*words, "--device", "cpu", "--json")
+    assert result.exit_code == 0, result.output
+    assert len(json.loads(result.stdout)["images"]) == 4
