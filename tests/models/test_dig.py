@@ -81,9 +81,9 @@ def test_bonds_decide_what_is_drawn(model, batch):
 
 def test_densities_do_not_depend_on_the_frame(model, batch):
     one = batch.select([1])
-    exact = log_density(model, one, n_steps=6, n_probes=None)
+    exact = log_density(model, one, n_steps=2, n_probes=None)
     moved = replace(one, positions=one.positions @ rotation())
-    assert torch.allclose(exact, log_density(model, moved, n_steps=6, n_probes=None), atol=1e-6)
+    assert torch.allclose(exact, log_density(model, moved, n_steps=2, n_probes=None), atol=1e-6)
     assert torch.isfinite(log_density(model, batch, n_steps=2, n_probes=1)).all()
 
 

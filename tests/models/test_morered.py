@@ -198,7 +198,8 @@ def test_a_file_that_holds_no_structures_is_refused_with_the_remedy(tmp_path):
         read_structures(tmp_path / "other.npz")
 
 
-def test_a_training_goes_on_where_it_stopped_and_keeps_its_best_weights(tmp_path, structures):
+def test_a_training_keeps_its_best_weights_and_does_not_mix_runs(tmp_path, structures, monkeypatch):
+    monkeypatch.setattr("models.morered_training.NOISES_ANGSTROM", (0.1,))
     write_structures(tmp_path / "minima.npz", structures, ["train", "train", "val"], "gfn2")
     config = tmp_path / "small.yaml"
     config.write_text(
