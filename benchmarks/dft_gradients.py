@@ -37,6 +37,7 @@ from models.generator_sampling import SamplingConfig
 from tasks.workers import WorkerLimits, WorkerPool
 
 DFT_CALLS = 100
+JOB_TIMEOUT_S = 4 * 3600.0  # five searches of up to 100 gradients each
 THRESHOLD_CM1 = 50.0
 WAYS = ("published", "candidate", "candidate, GFN2 Hessian", "GFN2 saddle", "GFN2 saddle, GFN2 Hessian")
 
@@ -153,7 +154,8 @@ def main() -> None:
     generator = DiffusionGenerator(sampling=SamplingConfig(n_samples=arguments.samples))
     for each, guessed in zip(waiting, generator.generate([each["ends"] for each in waiting]), strict=True):
         each["candidate"] = guessed[0].geometry
-    with WorkerPool(WorkerLimits(n_workers=arguments.workers)) as pool:
+    limits = WorkerLimits(n_workers=arguments.workers, job_timeout_s=JOB_TIMEOUT_S)
+    with WorkerPool(limits) as pool:
         for row in written(pool, partial(run_one, level_name=arguments.level), waiting, arguments.output):
             rows.append(row)
             print(", ".join(f"{way} {row[way]['calls']}" for way in WAYS), flush=True)
