@@ -108,9 +108,11 @@ def shipped_file(kind: str) -> tuple[Path, str]:
     """
     entries = yaml.safe_load(SHIPPED.read_text(encoding="utf-8")) if SHIPPED.is_file() else {}
     if kind not in entries:
+        remedy = "name a file with `--checkpoint`, or choose a method that needs none"
+        if kind in ("reactdiff", "confidence"):
+            remedy = "name a file in `checkpoint` and `confidence`, or choose `generator: classical`"
         raise ConfigurationError(
-            f"Cairn ships no {kind} weights, only {', '.join(sorted(entries)) or 'none at all'}; name a file with"
-            " `checkpoint` (and `confidence`), or choose a way that needs none"
+            f"Cairn ships no {kind} weights, only {', '.join(sorted(entries)) or 'none at all'}; {remedy}"
         )
     return SHIPPED.parent / entries[kind]["file"], str(entries[kind]["sha256"])
 

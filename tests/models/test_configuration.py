@@ -12,7 +12,10 @@ from chem.errors import ConfigurationError
 from models.backbone import BackboneConfig
 from models.confidence_training import ConfidenceTrainingConfig
 from models.configuration import from_plain, read_configuration, to_plain
+from models.dig_training import DigTrainingConfig
 from models.generator_training import GeneratorTrainingConfig
+from models.morered_training import MoreRedTrainingConfig
+from models.potential_training import PotentialTrainingConfig
 
 CONFIGURATIONS = sorted((Path(__file__).parents[2] / "configs" / "model").glob("*.yaml"))
 
@@ -31,9 +34,18 @@ class Outer:
     text: str = ""
 
 
+KINDS = {
+    "confidence": ConfidenceTrainingConfig,
+    "dig": DigTrainingConfig,
+    "morered": MoreRedTrainingConfig,
+    "potential": PotentialTrainingConfig,
+    "reactdiff": GeneratorTrainingConfig,
+}
+
+
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.name)
 def test_every_shipped_configuration_is_read_whole(path):
-    kind = ConfidenceTrainingConfig if path.name.startswith("confidence") else GeneratorTrainingConfig
+    (kind,) = [kind for name, kind in KINDS.items() if path.name.startswith(name)]
     config = read_configuration(kind, path)
     plain = to_plain(config)
 

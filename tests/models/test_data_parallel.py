@@ -49,7 +49,7 @@ def batch_of(n_reactions: int) -> ReactionBatch:
     )
 
 
-def noiseless_loss(model, batch, own_noise, common_noise):
+def noiseless_loss(model, batch, moment):
     """The training loss at the beginning of the path."""
     return deviation_and_distances(model(batch, batch.start, torch.zeros(len(batch))), batch, model.config.path)
 
