@@ -114,7 +114,7 @@ def test_a_killed_run_of_two_processes_goes_on_as_if_it_had_not_been(inputs, tmp
 
     def note(row: dict[str, float]) -> None:
         rows.append(row)
-        if len(rows) == 1:  # what a kill would leave now
+        if len(rows) == 2:  # what a kill would leave now: the checkpoint of step 2
             shutil.copytree(tmp_path / "whole", tmp_path / "halves")
 
     main([*inputs, "--out", str(tmp_path / "whole")], note)
