@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -132,17 +133,33 @@ def generator_command(
     run.follow(main, read_configuration(GeneratorTrainingConfig, config).training.steps, own, json_lines)
 
 
-@train_app.command("morered")
-def morered_command(
-    data: Annotated[Path, typer.Option(help="Minima, as `cairn minima` writes them.")],
-    config: Config,
-    output: Folder,
-    resume: Resume = False,
-    processes: ProcessCount = 1,
-    max_seconds: MaxSeconds = None,
-    device: Device = "auto",
-    json_lines: JsonLines = False,
-) -> None:
+def _structure_command(name: str, explained: str) -> None:
+    """Add the training of a network that learns from single structures."""
+
+    def command(
+        data: Annotated[Path, typer.Option(help="Structures, as `cairn minima` or `cairn label` writes them.")],
+        config: Config,
+        output: Folder,
+        resume: Resume = False,
+        processes: ProcessCount = 1,
+        max_seconds: MaxSeconds = None,
+        device: Device = "auto",
+        json_lines: JsonLines = False,
+    ) -> None:
+        from importlib import import_module  # noqa: PLC0415
+
+        from models.configuration import read_configuration  # noqa: PLC0415
+
+        module = import_module(f"models.{name}_training")
+        steps = read_configuration(module.TRAINING.config_kind, config).training.steps
+        run = TrainingRun(data, config, output, device, resume, processes, max_seconds)
+        run.follow(module.main, steps, [], json_lines)
+
+    train_app.command(name, help=inspect.cleandoc(explained))(command)
+
+
+_structure_command(
+    "morered",
     """Train MoreRed, which relaxes structures by reverse diffusion.
 
     It learns from minima of one level of theory, and is to be used where energies come from that level. What is kept is
@@ -151,64 +168,31 @@ def morered_command(
     Example:
 
         cairn train morered --data minima.npz --config configs/model/morered_joint_cpu.yaml -o runs/morered
-    """
-    from models.configuration import read_configuration  # noqa: PLC0415
-    from models.morered_training import MoreRedTrainingConfig, main  # noqa: PLC0415
-
-    run = TrainingRun(data, config, output, device, resume, processes, max_seconds)
-    run.follow(main, read_configuration(MoreRedTrainingConfig, config).training.steps, [], json_lines)
-
-
-@train_app.command("dig")
-def dig_command(
-    data: Annotated[Path, typer.Option(help="Minima, as `cairn minima` writes them.")],
-    config: Config,
-    output: Folder,
-    resume: Resume = False,
-    processes: ProcessCount = 1,
-    max_seconds: MaxSeconds = None,
-    device: Device = "auto",
-    json_lines: JsonLines = False,
-) -> None:
+    """,
+)
+_structure_command(
+    "dig",
     """Train DiG, which draws conformers of a molecule from its bonds.
 
-    What is kept is as for the generator.
+    It learns from minima. What is kept is as for the generator.
 
     Example:
 
         cairn train dig --data minima.npz --config configs/model/dig_cpu.yaml -o runs/dig
-    """
-    from models.configuration import read_configuration  # noqa: PLC0415
-    from models.dig_training import DigTrainingConfig, main  # noqa: PLC0415
-
-    run = TrainingRun(data, config, output, device, resume, processes, max_seconds)
-    run.follow(main, read_configuration(DigTrainingConfig, config).training.steps, [], json_lines)
-
-
-@train_app.command("potential")
-def potential_command(
-    data: Annotated[Path, typer.Option(help="Structures with energies and forces, as `cairn label` writes them.")],
-    config: Config,
-    output: Folder,
-    resume: Resume = False,
-    processes: ProcessCount = 1,
-    max_seconds: MaxSeconds = None,
-    device: Device = "auto",
-    json_lines: JsonLines = False,
-) -> None:
+    """,
+)
+_structure_command(
+    "potential",
     """Train a force field, with denoising of non-equilibrium structures as a second task.
 
-    It stands in for the level of theory that its labels are from. What is kept is as for the generator.
+    It learns from energies and forces, and stands in for the level of theory that they are from. What is kept is as for
+    the generator.
 
     Example:
 
         cairn train potential --data labels.npz --config configs/model/potential_cpu.yaml -o runs/potential
-    """
-    from models.configuration import read_configuration  # noqa: PLC0415
-    from models.potential_training import PotentialTrainingConfig, main  # noqa: PLC0415
-
-    run = TrainingRun(data, config, output, device, resume, processes, max_seconds)
-    run.follow(main, read_configuration(PotentialTrainingConfig, config).training.steps, [], json_lines)
+    """,
+)
 
 
 @train_app.command("confidence")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import e3nn
@@ -18,14 +17,14 @@ from chem.errors import InputError
 from models.backbone import BackboneConfig
 from models.checkpoints import read_checkpoint
 from models.configuration import read_configuration
-from models.data_parallel import ALONE, Processes, check_processes, started
+from models.data_parallel import ALONE, Processes
 from models.frames import rmsd
 from models.reactdiff import PathConfig, ReactDiff, ReactDiffConfig, loss, sample
 from models.reaction_batch import ReactionBatch, collate
 from models.reaction_data import ReactionData, read_reactions
 from models.start import with_start
-from models.training import Report, TrainingConfig, training_arguments
-from models.training_run import Learner, facts_of, run_training
+from models.training import Report, TrainingConfig, training_parser
+from models.training_run import Learner, facts_of, run_training, train_in_processes
 
 KIND = "reactdiff"
 CRITERION = "rmsd_median_angstrom"  # on `val`; the weights that ship are the best by it
@@ -87,12 +86,10 @@ def validate(model: ReactDiff, batch: ReactionBatch, n_steps: int) -> dict[str, 
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `main`."""
-    made = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    made.add_argument("--data", type=Path, required=True, help="reactions: .npz, .h5 (Transition1x) or RDB7's folder")
-    training_arguments(made)
+    data_help = "reactions: .npz, .h5 (Transition1x) or RDB7's folder"
+    made = training_parser((__doc__ or "").splitlines()[0], data_help, validate_on=300)
     made.add_argument("--start-from", type=Path, help="weights of a trained generator to begin with, not random ones")
     made.add_argument("--fold", default="", help="k/K: leave out fold k of K, for training a confidence")
-    made.add_argument("--validate-on", type=int, default=300, help="reactions of the validation split to use")
     return made
 
 
@@ -104,11 +101,8 @@ def main(arguments: list[str] | None = None, report: Report | None = None) -> No
         report: Called with each row of the curve; None prints it as JSON.
     """
     given = parser().parse_args(arguments)
-    device = torch.device(given.device)
     batch_size = read_configuration(GeneratorTrainingConfig, given.config).training.batch_size
-    check_processes(given.processes, batch_size, device)
-    with started(given.processes, device, partial(train_generator, given)) as processes:
-        train_generator(given, processes, report)
+    train_in_processes(given, batch_size, train_generator, report)
 
 
 def train_generator(given: argparse.Namespace, processes: Processes = ALONE, report: Report | None = None) -> None:

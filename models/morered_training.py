@@ -5,25 +5,19 @@ Runs with torch, e3nn, numpy, safetensors and yaml alone: `python -m models.more
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from chem.errors import ConfigurationError, InputError
-from models.configuration import read_configuration
-from models.data_parallel import ALONE, Processes, check_processes, started
 from models.diffusion.noise import centered_noise
 from models.frames import rmsd
-from models.morered import KIND_OF, MoreRed, MoreRedConfig, loss, noised
+from models.morered import KIND_OF, MoreRed, MoreRedConfig, loss, noise_angstrom, noised
 from models.morered_relaxation import FORM_OF, RelaxationConfig, relax_batch
-from models.structure_batch import StructureBatch, collate_structures
-from models.structure_data import check_elements, read_structures
-from models.training import Report, TrainingConfig, training_arguments
-from models.training_run import Learner, facts_of, run_training
+from models.structure_batch import StructureBatch
+from models.structure_training import StructureTraining, train_from_command_line
+from models.training import TrainingConfig
 
 CRITERION = "rmsd_ratio_median"  # on `val`; the weights that ship are the best by it
 NOISES_ANGSTROM = (0.1, 0.2, 0.3)  # of the structures of a validation
@@ -40,8 +34,7 @@ class MoreRedTrainingConfig:
 
 def time_of_noise(config: MoreRedConfig, angstrom: float) -> float:
     """Time at which the noise on a coordinate has this standard deviation, as a share of the schedule."""
-    schedule = config.process.schedule
-    levels = (1.0 - schedule.alpha_bar).sqrt() / schedule.alpha_bar.sqrt()
+    levels = noise_angstrom(config, torch.arange(config.n_steps + 1))
     return float(torch.searchsorted(levels, torch.tensor(angstrom, dtype=levels.dtype))) / config.n_steps
 
 
@@ -74,66 +67,28 @@ def validate(model: MoreRed, batch: StructureBatch) -> dict[str, float]:
     }
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line of `main`."""
-    made = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    made.add_argument("--data", type=Path, required=True, help="minima, as `cairn minima` writes them")
-    training_arguments(made)
-    made.add_argument("--validate-on", type=int, default=200, help="structures of the validation split to use")
-    return made
+def kind_of(config: MoreRedConfig) -> str:
+    """Kind of the weights."""
+    return KIND_OF[config.form]
 
 
-def main(arguments: list[str] | None = None, report: Report | None = None) -> None:
-    """Train from the command line.
-
-    Args:
-        arguments: As on the command line; None takes those of the process.
-        report: Called with each row of the curve; None prints it as JSON.
-    """
-    given = parser().parse_args(arguments)
-    device = torch.device(given.device)
-    check_processes(
-        given.processes, read_configuration(MoreRedTrainingConfig, given.config).training.batch_size, device
-    )
-    with started(given.processes, device, partial(train_morered, given)) as processes:
-        train_morered(given, processes, report)
+def make(config: MoreRedConfig, _batch: StructureBatch) -> MoreRed:
+    """The network before its training."""
+    return MoreRed(config)
 
 
-def train_morered(given: argparse.Namespace, processes: Processes = ALONE, report: Report | None = None) -> None:
-    """What each process of a training does.
-
-    Args:
-        given: The command line.
-        processes: Which of them this is.
-        report: As in `main`.
-
-    Raises:
-        ConfigurationError: The configuration asks for something that only the generator has.
-        InputError: The data have elements that the network is not to know, no training or no validation structures.
-    """
-    config = read_configuration(MoreRedTrainingConfig, given.config)
-    device = processes.device(torch.device(given.device))
-    data = read_structures(given.data)
-    chosen, held_out = data.split("train"), data.split("val")[: given.validate_on]
-    if not chosen or not held_out:
-        raise InputError(f"{given.data} has {len(chosen)} train and {len(held_out)} val structures; both are needed")
-    check_elements(data, config.model.backbone.elements, given.data)
-    if config.training.compile:
-        raise ConfigurationError(f"{given.config}: compile is for the generator alone; leave it out")
-    torch.manual_seed(config.training.seed)
-    val = collate_structures(held_out).to(device)
-    learner = Learner(
-        kind=KIND_OF[config.model.form],
-        criterion=CRITERION,
-        model=MoreRed(config.model),
-        config=config.model,
-        training=config.training,
-        loss=loss,
-        validate=lambda average: validate(average, val),
-    )
-    facts = facts_of(given, "cairn train morered", len(chosen), len(held_out)) | {"level": data.level}
-    train_batch = collate_structures(chosen).to(device)
-    run_training(learner, train_batch, given, facts, processes=processes, report=report)
+TRAINING = StructureTraining(
+    name="morered",
+    description=(__doc__ or "").splitlines()[0],
+    data_help="minima, as `cairn minima` writes them",
+    config_kind=MoreRedTrainingConfig,
+    kind_of=kind_of,
+    criterion=CRITERION,
+    make=make,
+    loss=loss,
+    validate=validate,
+)
+main = partial(train_from_command_line, TRAINING)
 
 
 if __name__ == "__main__":

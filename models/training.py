@@ -75,14 +75,24 @@ class TrainingConfig:
     compile: bool = False
 
 
-def training_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that the trainings of all models share."""
+def training_parser(description: str, data_help: str, *, validate_on: int) -> argparse.ArgumentParser:
+    """Command line with the options that the trainings of all models share.
+
+    Args:
+        description: One sentence.
+        data_help: What `--data` is.
+        validate_on: How many entries of the validation split are used where `--validate-on` is not given.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, required=True, help=data_help)
     parser.add_argument("--config", type=Path, required=True, help="configs/model/*.yaml")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint/, curve.csv and weights")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--processes", type=int, default=1, help="share every batch among so many CPU cores or GPUs")
     parser.add_argument("--max-seconds", type=float, default=math.inf, help="stop with a checkpoint after this long")
+    parser.add_argument("--validate-on", type=int, default=validate_on, help="entries of the validation split to use")
+    return parser
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import nn
 
 from chem.errors import InputError
 from models.best_weights import WEIGHTS_FILE, BestWeights
-from models.data_parallel import ALONE, Processes
+from models.data_parallel import ALONE, Processes, check_processes, started
 from models.training import Batch, LossFunction, Report, TrainingConfig, Validation, train, training_init
 from models.training_checkpoint import has_checkpoint, load_checkpoint
 from models.weights_file import hash_of
@@ -56,6 +57,34 @@ def facts_of(given: argparse.Namespace, command: str, n_train: int, n_val: int) 
     }
 
 
+def train_in_processes(
+    given: argparse.Namespace,
+    batch_size: int,
+    work: Callable[[argparse.Namespace, Processes, Report | None], None],
+    report: Report | None,
+) -> None:
+    """Do the work of a training in as many processes as the command line asks for.
+
+    Args:
+        given: The options of `models.training.training_parser`.
+        batch_size: Entries in a step, of all processes together.
+        work: What each process does; only the first is given the report.
+        report: Called with each row of the curve; None prints it as JSON.
+    """
+    device = torch.device(given.device)
+    check_processes(given.processes, batch_size, device)
+    with started(given.processes, device, partial(_without_report, work, given)) as processes:
+        work(given, processes, report)
+
+
+def _without_report(
+    work: Callable[[argparse.Namespace, Processes, Report | None], None],
+    given: argparse.Namespace,
+    processes: Processes,
+) -> None:
+    work(given, processes, None)
+
+
 def run_training(
     learner: Learner,
     data: Batch,
@@ -70,7 +99,7 @@ def run_training(
     Args:
         learner: What is trained.
         data: Training data, on the device of the process.
-        given: The options of `models.training.training_arguments`.
+        given: The options of `models.training.training_parser`.
         facts: Of data and command, for the card.
         processes: Which of the processes of the training this is.
         report: Called with each row of the curve; None prints it as JSON.
