@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +70,16 @@ def _check_counts(lines: list[str]) -> None:
 def write_xyz(path: Path, geometry: Geometry, comment: str = "") -> None:
     """Write one structure, positions in Angstrom; the comment becomes the second line."""
     write(path, Atoms(numbers=geometry.numbers, positions=geometry.positions), format="xyz", comment=comment)
+
+
+def write_extended_xyz(path: Path, structures: Iterable[tuple[Geometry, Mapping[str, object]]]) -> None:
+    """Write structures with what is known of each as keys of its second line; what is None is left out."""
+    frames = [
+        Atoms(
+            numbers=geometry.numbers,
+            positions=geometry.positions,
+            info={name: value for name, value in known.items() if value is not None},
+        )
+        for geometry, known in structures
+    ]
+    write(path, frames, format="extxyz")

@@ -118,19 +118,11 @@ def ensemble_record(
 
 
 def _write(path: Path, found: Ensemble, rows: Sequence[dict[str, Any]]) -> None:
-    from ase import Atoms  # noqa: PLC0415
-    from ase.io import write  # noqa: PLC0415
+    from chem.xyz import write_extended_xyz  # noqa: PLC0415
 
     told = ("energy_ev", "relative_energy_kcal_mol", "weight")
-    frames = [
-        Atoms(
-            numbers=each.geometry.numbers,
-            positions=each.geometry.positions,
-            info={name: row[name] for name in told},
-        )
-        for each, row in zip(found.minima, rows, strict=True)
-    ]
-    write(path, frames, format="extxyz")
+    pairs = zip(found.minima, rows, strict=True)
+    write_extended_xyz(path, [(each.geometry, {name: row[name] for name in told}) for each, row in pairs])
 
 
 def _print(record: dict[str, Any]) -> None:

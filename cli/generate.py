@@ -154,8 +154,7 @@ def generation_record(judged: Sequence[JudgedCandidate], ends: EndPoints) -> dic
 
 def write_candidates(path: Path, judged: Sequence[JudgedCandidate]) -> None:
     """Write candidates as extended XYZ, best first, what is known of each as keys of its second line."""
-    from ase import Atoms  # noqa: PLC0415
-    from ase.io import write  # noqa: PLC0415
+    from chem.xyz import write_extended_xyz  # noqa: PLC0415
 
     frames = []
     for each in judged:
@@ -169,9 +168,8 @@ def write_candidates(path: Path, judged: Sequence[JudgedCandidate]) -> None:
             "charge": geometry.charge,
             "multiplicity": geometry.multiplicity,
         }
-        known = {name: value for name, value in facts.items() if value is not None and value != ""}
-        frames.append(Atoms(numbers=geometry.numbers, positions=geometry.positions, info=known))
-    write(path, frames, format="extxyz")
+        frames.append((geometry, {name: value for name, value in facts.items() if value != ""}))
+    write_extended_xyz(path, frames)
 
 
 def _print(judged: Sequence[JudgedCandidate]) -> None:

@@ -107,18 +107,9 @@ def path_rows(structures: list[Geometry], energies_ev: list[float | None]) -> li
 
 
 def _write(path: Path, structures: list[Geometry], rows: list[dict[str, Any]]) -> None:
-    from ase import Atoms  # noqa: PLC0415
-    from ase.io import write  # noqa: PLC0415
+    from chem.xyz import write_extended_xyz  # noqa: PLC0415
 
-    frames = [
-        Atoms(
-            numbers=each.numbers,
-            positions=each.positions,
-            info={name: value for name, value in row.items() if value is not None},
-        )
-        for each, row in zip(structures, rows, strict=True)
-    ]
-    write(path, frames, format="extxyz")
+    write_extended_xyz(path, zip(structures, rows, strict=True))
 
 
 def _print(rows: list[dict[str, Any]], level: str | None) -> None:

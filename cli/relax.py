@@ -87,18 +87,9 @@ def relaxed_row(number: int, guess: Geometry, relaxed: RelaxedStructure) -> dict
 
 
 def _write(path: Path, relaxed: Sequence[RelaxedStructure], method: str) -> None:
-    from ase import Atoms  # noqa: PLC0415
-    from ase.io import write  # noqa: PLC0415
+    from chem.xyz import write_extended_xyz  # noqa: PLC0415
 
-    frames = [
-        Atoms(
-            numbers=each.geometry.numbers,
-            positions=each.geometry.positions,
-            info={"method": method, "converged": each.converged},
-        )
-        for each in relaxed
-    ]
-    write(path, frames, format="extxyz")
+    write_extended_xyz(path, [(each.geometry, {"method": method, "converged": each.converged}) for each in relaxed])
 
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
