@@ -16,9 +16,7 @@ from chem.irc import Branch
 from chem.outcomes import Check, CheckName, Status
 from chem.perception import perceive_graph
 from chem.types import Geometry, Pair
-
-MODE_SHARE_THRESHOLD = 0.5  # see `check_mode`
-ORDER_TOLERANCE_EV = 1e-4  # what the convergence of SCF and forces leaves uncertain
+from chem.verdict_rules import MODE_SHARE_THRESHOLD, judged
 
 
 def count_imaginary(vibrations: Vibrations, threshold_cm1: float) -> int:
@@ -30,15 +28,12 @@ def check_order(vibrations: Vibrations, threshold_cm1: float) -> Check:
     """Passed when exactly one mode is imaginary by more than the threshold; the evidence lists all imaginary ones."""
     number = count_imaginary(vibrations, threshold_cm1)
     imaginary = vibrations.frequencies_cm1[vibrations.frequencies_cm1 < 0]
-    return Check(
-        name=CheckName.ONE_IMAGINARY_MODE,
-        status=Status.PASSED if number == 1 else Status.FAILED,
-        evidence={
-            "imaginary_frequencies_cm1": [round(float(value), 2) for value in imaginary],
-            "threshold_cm1": threshold_cm1,
-            "n_imaginary": number,
-        },
-    )
+    evidence = {
+        "imaginary_frequencies_cm1": [round(float(value), 2) for value in imaginary],
+        "threshold_cm1": threshold_cm1,
+        "n_imaginary": number,
+    }
+    return judged(CheckName.ONE_IMAGINARY_MODE, evidence)
 
 
 def stretch_rates(geometry: Geometry, mode: NDArray[np.float64], pairs: list[Pair]) -> NDArray[np.float64]:
@@ -63,15 +58,12 @@ def check_mode(geometry: Geometry, mode: NDArray[np.float64], before: MolecularG
     moving = float((stretch_rates(geometry, mode, changing) ** 2).sum())
     spectating = float((stretch_rates(geometry, mode, kept) ** 2).sum())
     share = moving / (moving + spectating) if moving + spectating > 0 else 0.0
-    return Check(
-        name=CheckName.MODE_MOVES_CHANGING_BONDS,
-        status=Status.PASSED if share >= MODE_SHARE_THRESHOLD else Status.FAILED,
-        evidence={
-            "share_of_changing_bonds": round(share, 4),
-            "threshold": MODE_SHARE_THRESHOLD,
-            "changing_bonds": [list(pair) for pair in changing],
-        },
-    )
+    evidence = {
+        "share_of_changing_bonds": round(share, 4),
+        "threshold": MODE_SHARE_THRESHOLD,
+        "changing_bonds": [list(pair) for pair in changing],
+    }
+    return judged(CheckName.MODE_MOVES_CHANGING_BONDS, evidence)
 
 
 def orient(branches: tuple[Branch, Branch], ends: EndPoints) -> tuple[Branch, Branch]:
@@ -130,11 +122,8 @@ def check_ends(branches: tuple[Branch, Branch], ends: EndPoints) -> Check:
 def check_energies(energy_ev: float, reactant_end_energy_ev: float, product_end_energy_ev: float) -> Check:
     """Whether the saddle point lies above both relaxed ends."""
     heights = [energy_ev - end for end in (reactant_end_energy_ev, product_end_energy_ev)]
-    return Check(
-        name=CheckName.ENERGIES_ORDERED,
-        status=Status.PASSED if min(heights) > ORDER_TOLERANCE_EV else Status.FAILED,
-        evidence={"height_above_reactant_end_ev": heights[0], "height_above_product_end_ev": heights[1]},
-    )
+    evidence = {"height_above_reactant_end_ev": heights[0], "height_above_product_end_ev": heights[1]}
+    return judged(CheckName.ENERGIES_ORDERED, evidence)
 
 
 def not_checked(name: CheckName, reason: str) -> Check:

@@ -78,6 +78,53 @@ def vacuum_command(database: Database = DEFAULT_DATABASE) -> None:
     typer.echo(f"{_size(before)} before, {_size(after)} after")
 
 
+@db_app.command("judge")
+def judge_command(
+    database: Database = DEFAULT_DATABASE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")] = False,
+) -> None:
+    """Judge stored checks again by the thresholds of this version, from the numbers they kept; nothing is computed.
+
+    Verdicts of transition states and barriers follow. A check that changes keeps its numbers and names its
+    earlier_status.
+
+    Example:
+
+        cairn db judge --dry-run
+    """
+    from db.engine import open_database, reading, writing  # noqa: PLC0415
+    from db.judging import judge_again  # noqa: PLC0415
+
+    engine = open_database(database, create=False)
+    try:
+        with reading(engine) if dry_run else writing(engine) as session:
+            changed = judge_again(session, store=not dry_run)
+    finally:
+        engine.dispose()
+    for each in changed:
+        if json_lines:
+            print_json(
+                {
+                    "reaction_key": each.reaction_key,
+                    "transition_state_key": each.transition_state_key,
+                    "level": each.level_key,
+                    "check": each.check.name.value,
+                    "earlier_status": each.check.evidence["earlier_status"],
+                    "status": each.check.status.value,
+                    "verdict": each.verdict.value,
+                    "evidence": dict(each.check.evidence),
+                }
+            )
+        else:
+            typer.echo(
+                f"{each.reaction_key or each.transition_state_key} at {each.level_key}: {each.check.name.value}"
+                f" {each.check.evidence['earlier_status']} -> {each.check.status.value}; verdict {each.verdict.value}"
+            )
+    if not json_lines:
+        typer.echo(f"{len(changed)} checks {'would change' if dry_run else 'changed'}")
+
+
 @db_app.command("copy")
 def copy_command(
     source: Annotated[str, typer.Argument(metavar="FROM", help="Database URL; it may be in use.")],

@@ -26,9 +26,14 @@ from chem.outcomes import Attempt, CheckName, Failure, Outcome, SearchResult, St
 from chem.potential import SAME_STATE_EV
 from chem.refine import RefineAttempt, Refinement, Way
 from chem.search import SearchSettings
-from chem.search_checks import MODE_SHARE_THRESHOLD, ORDER_TOLERANCE_EV
 from chem.types import Geometry, LevelOfTheory, hill_formula
-from chem.verification_checks import BROKEN_SYMMETRY_EV, CONSISTENT_EV, SPIN_CONTAMINATION
+from chem.verdict_rules import (
+    BROKEN_SYMMETRY_EV,
+    CONSISTENT_EV,
+    MODE_SHARE_THRESHOLD,
+    ORDER_TOLERANCE_EV,
+    SPIN_CONTAMINATION,
+)
 from cli.campaign_status import status_record
 from cli.conformers import ensemble_record
 from cli.finish import summary_record
