@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from rdkit import RDLogger
 
-from chem.endpoints import EndPointSettings, prepare_end_points
+from chem.endpoints import prepare_end_points
 from chem.enumeration import EnumerationRules, enumerate_reactions
+from chem.half_way import EndPointSettings
 from chem.levels import resolve_level
 from chem.smiles import parse_smiles
 from chem.types import LevelOfTheory, Reaction

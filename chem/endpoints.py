@@ -9,58 +9,34 @@ anything, and a side of several molecules lies in contact.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
+from functools import partial
 
 from chem.alignment import align, rmsd
 from chem.barrierless import BarrierlessStep, SideName, barrierless_step, fell_together
-from chem.distance_windows import APART, CLOSE, FloatArray, windows_between, windows_of
-from chem.embedding import embed, fit, seed_from, strain
+from chem.distance_windows import APART, CLOSE, FloatArray
 from chem.endpoint_checks import check_relaxed, holds_stereo, same_handedness, species_found
 from chem.equivalent_atoms import Permutation, least_motion, mapping_generators
-from chem.errors import CalculationError, ConfigurationError
+from chem.errors import CalculationError
 from chem.generator import EndPoints
 from chem.guess import guess_positions
+from chem.half_way import (
+    DISTINCT_ANGSTROM,
+    EndPointSettings,
+    distance_difference,
+    geometry_of,
+    half_way_structures,
+    no_structure,
+    slide,
+)
 from chem.model_hessian import model_hessian
 from chem.outcomes import Failure, Stage
 from chem.potential import GradientCounter, attach
 from chem.relax import Relaxation, relax
-from chem.types import Geometry, LevelOfTheory, Reaction, Species
+from chem.types import LevelOfTheory, Reaction, Species
 
-DISTINCT_ANGSTROM = 0.25  # root-mean-square difference of pair distances over which structures count as different
-LARGEST_STRAIN = 0.5  # Angstrom^2, of a half-way structure that still counts as one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndPointSettings:
-    """How end points are made.
-
-    Attributes:
-        n_conformers: Pairs of end points wanted.
-        n_attempts: Half-way structures carried through the relaxations, at most.
-        n_embeddings: Half-way structures embedded, from which the best are taken.
-        seed: Seed of the embedding.
-        budget_gradient_calls: Gradient calls for the whole reaction.
-        fmax_ev_per_angstrom: Largest force on an atom of a relaxed end, eV/Angstrom.
-        max_steps: Steps of one relaxation.
-    """
-
-    n_conformers: int = 3
-    n_attempts: int = 6
-    n_embeddings: int = 40
-    seed: int = 0
-    budget_gradient_calls: int = 1500
-    fmax_ev_per_angstrom: float = 0.05
-    max_steps: int = 300
-
-    def __post_init__(self) -> None:
-        """Counts and thresholds are positive."""
-        for name in ("n_conformers", "n_attempts", "n_embeddings", "budget_gradient_calls", "max_steps"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not self.fmax_ev_per_angstrom > 0:
-            raise ConfigurationError(f"fmax_ev_per_angstrom must be positive, got {self.fmax_ev_per_angstrom}")
+_Positions = Callable[[SideName, tuple[float, float]], FloatArray]  # of one side, reacting atoms so far apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,6 +110,7 @@ def prepare_end_points(
     level: LevelOfTheory,
     settings: EndPointSettings | None = None,
     spent: GradientCounter | None = None,
+    guesses: Sequence[EndPoints] = (),
 ) -> PreparedReaction:
     """Build and relax both ends of a reaction.
 
@@ -145,6 +122,8 @@ def prepare_end_points(
         level: Level of theory of the relaxations.
         settings: Numbers of structures, seed, budget and thresholds.
         spent: Everything is counted there as well.
+        guesses: Guesses of both sides to begin with (`chem.half_way.guess_ends`), the best first; without any they are
+            made here.
 
     Raises:
         ElementError: The level has no parameters for an element.
@@ -154,7 +133,7 @@ def prepare_end_points(
     counter = GradientCounter(budget=settings.budget_gradient_calls, parent=spent)
     progress = _Progress()
     try:
-        _attempt_all(reaction, level, settings, counter, progress)
+        _attempt_all(reaction, level, settings, counter, progress, guesses)
     except CalculationError as error:  # the budget of the whole reaction, or no Lewis structure
         progress.failures.append(Failure(stage=Stage.PREPARE, kind=error.kind, message=str(error)))
     progress.pairs.sort(key=lambda pair: pair.guess_energy_ev)
@@ -206,9 +185,10 @@ def _attempt_all(
     settings: EndPointSettings,
     counter: GradientCounter,
     progress: _Progress,
+    guesses: Sequence[EndPoints],
 ) -> None:
     generators = mapping_generators(reaction.reactant_graph, reaction.product_graph)
-    for start in half_way_structures(reaction, level, settings, counter)[: settings.n_attempts]:
+    for start in _starts(reaction, level, settings, counter, guesses):
         try:
             pair = _relaxed_pair(reaction, start, generators, level, settings, counter, progress)
         except CalculationError as error:
@@ -222,70 +202,37 @@ def _attempt_all(
             return
 
 
-def half_way_structures(
-    reaction: Reaction, level: LevelOfTheory, settings: EndPointSettings, counter: GradientCounter
-) -> list[FloatArray]:
-    """Distinct structures with every changing bond half made, lowest energy first.
-
-    Args:
-        reaction: Atom-mapped reaction.
-        level: Level of theory of the energies.
-        settings: Number of embeddings and seed.
-        counter: Counts one call for each structure.
-
-    Returns:
-        Positions, shape (n_atoms, 3), Angstrom, in the atom order of the reaction.
-    """
-    windows = windows_between(reaction.reactant_graph, reaction.product_graph)
-    ranked: list[tuple[float, int, FloatArray]] = []
-    for number in range(settings.n_embeddings):
-        positions = embed(windows, seed_from(settings.seed, reaction.key, number))
-        if strain(positions, windows) > LARGEST_STRAIN:
-            continue
-        if not _slides_to_both(reaction, positions):
-            positions = positions * np.array([1.0, 1.0, -1.0])  # of one centre, the mirror image is the other hand
-            if not _slides_to_both(reaction, positions):
-                continue
-        try:
-            energy = float(attach(_geometry(reaction, positions), level, counter).get_potential_energy())
-        except CalculationError:
-            if counter.remaining < 1:
-                raise
-            continue  # no self-consistent field: not a structure to start from
-        ranked.append((energy, number, positions))
-    chosen: list[FloatArray] = []
-    for _, _, positions in sorted(ranked, key=lambda each: each[:2]):
-        if all(_distance_difference(positions, other) > DISTINCT_ANGSTROM for other in chosen):
-            chosen.append(positions)
-    return chosen
+def _starts(
+    reaction: Reaction,
+    level: LevelOfTheory,
+    settings: EndPointSettings,
+    counter: GradientCounter,
+    guesses: Sequence[EndPoints],
+) -> Iterator[_Positions]:
+    """Where each attempt begins."""
+    for pair in guesses[: settings.n_attempts]:
+        yield partial(_guessed_side, reaction, pair)
+    if not guesses:
+        for start in half_way_structures(reaction, level, settings, counter)[: settings.n_attempts]:
+            yield partial(slide, reaction, start)
 
 
-def _slides_to_both(reaction: Reaction, positions: FloatArray) -> bool:
-    """Whether both sides reached from a structure half way have the handedness that their graphs specify."""
-    return all(
-        not (graph.tetrahedral or graph.double_bonds)
-        or holds_stereo(graph, _geometry(reaction, fit(positions, windows_of(graph))))
-        for graph in (reaction.reactant_graph, reaction.product_graph)
-    )
-
-
-def _geometry(reaction: Reaction, positions: FloatArray) -> Geometry:
-    graph = reaction.reactant_graph
-    return Geometry(
-        numbers=np.array(graph.numbers), positions=positions, charge=graph.charge, multiplicity=graph.multiplicity
-    )
+def _guessed_side(reaction: Reaction, pair: EndPoints, side: SideName, shares: tuple[float, float]) -> FloatArray:
+    """One side of a guess as it is, unless reacting atoms are wanted further apart."""
+    positions = (pair.reactant if side == "reactant" else pair.product).positions
+    return positions if shares is CLOSE else slide(reaction, positions, side, shares)
 
 
 def _relaxed_pair(
     reaction: Reaction,
-    start: FloatArray,
+    start: _Positions,
     generators: list[Permutation],
     level: LevelOfTheory,
     settings: EndPointSettings,
     counter: GradientCounter,
     progress: _Progress,
 ) -> PreparedPair | None:
-    """Slide one half-way structure to both sides and relax them; None, with the reason noted, where an end fails."""
+    """Relax both sides of one start; None, with the reason noted, where an end fails."""
     before = _relaxed_side(reaction, start, "reactant", level, settings, counter, progress)
     if before is None:
         return None
@@ -311,7 +258,7 @@ def _relaxed_pair(
         reactant=before.geometry, product=after.geometry.with_positions(product), reaction_key=reaction.key
     )
     try:
-        middle = _geometry(reaction, guess_positions(ends))
+        middle = geometry_of(reaction, guess_positions(ends))
         guess_energy = float(attach(middle, level, counter).get_potential_energy())
     except CalculationError:
         guess_energy = float("inf")
@@ -326,21 +273,21 @@ def _relaxed_pair(
 
 def _relaxed_side(
     reaction: Reaction,
-    start: FloatArray,
+    start: _Positions,
     name: SideName,
     level: LevelOfTheory,
     settings: EndPointSettings,
     counter: GradientCounter,
     progress: _Progress,
 ) -> Relaxation | None:
-    """Slide to one side and relax; where that becomes another species, once more from reacting atoms further apart."""
+    """Relax one side; where that becomes another species, once more from reacting atoms further apart."""
     graph, other = reaction.reactant_graph, reaction.product_graph
     if name == "product":
         graph, other = other, graph
     for shares in (CLOSE, APART):
-        positions = fit(start, windows_of(graph, reaction.broken + reaction.formed, shares))
+        positions = start(name, shares)
         result = relax(
-            _geometry(reaction, positions),
+            geometry_of(reaction, positions),
             level,
             counter,
             fmax_ev_per_angstrom=settings.fmax_ev_per_angstrom,
@@ -364,26 +311,16 @@ def _relaxed_side(
     return None
 
 
-def _distance_difference(first: FloatArray, second: FloatArray) -> float:
-    """Root-mean-square difference of all pair distances, Angstrom: blind to frame and mirror image."""
-    distances = [np.linalg.norm(each[:, None] - each[None, :], axis=-1) for each in (first, second)]
-    return float(np.sqrt(((distances[0] - distances[1]) ** 2).mean()))
-
-
 def _differ(pair: PreparedPair, other: PreparedPair) -> bool:
-    reactants = _distance_difference(pair.ends.reactant.positions, other.ends.reactant.positions)
-    products = _distance_difference(pair.ends.product.positions, other.ends.product.positions)
+    reactants = distance_difference(pair.ends.reactant.positions, other.ends.reactant.positions)
+    products = distance_difference(pair.ends.product.positions, other.ends.product.positions)
     return max(reactants, products) > DISTINCT_ANGSTROM
 
 
 def _summary(failures: list[Failure], settings: EndPointSettings) -> Failure:
     """One failure for all attempts: the most telling kind, with its first message."""
     if not failures:
-        return Failure(
-            stage=Stage.PREPARE,
-            kind="embedding",
-            message=f"none of {settings.n_embeddings} embeddings fits both sides and the stereo centres",
-        )
+        return no_structure(settings)
     for kind in ("collapsed", "stereo", "not_converged"):
         for failure in failures:
             if failure.kind == kind:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 REFRESH_S = 0.5
 _OPEN = {"pending", "running"}
 _STAGES = (
+    ("guess", "guesses"),
+    ("relax", "guesses relaxed"),
     ("prepare", "end points"),
     ("estimate", "estimates"),
     ("search", "searches"),

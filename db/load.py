@@ -55,21 +55,26 @@ def load_geometries(session: Session, ids: Iterable[int]) -> dict[int, Geometry]
 
 
 def load_end_points(
-    session: Session, reaction_keys: Iterable[str], level_key: str, settings: Mapping[str, Any]
+    session: Session,
+    reaction_keys: Iterable[str],
+    level_key: str,
+    settings: Mapping[str, Any],
+    kind: CalculationKind = CalculationKind.PREPARE,
 ) -> dict[str, list[EndPoints]]:
-    """Prepared end points by reaction key, the most promising pair first; reactions without any are left out.
+    """End points by reaction key, the most promising pair first; reactions without any are left out.
 
     Args:
         session: Open session.
         reaction_keys: Stored reactions.
-        level_key: Level at which they were relaxed.
-        settings: Settings of the calculation that prepared them.
+        level_key: Level that was asked for.
+        settings: Settings of the calculation that made them.
+        kind: What that was: a preparation, or one of the guesses that it begins with.
     """
     statement = (
         select(CalculationRow.subject_key, EndPointsRow.reactant_geometry_id, EndPointsRow.product_geometry_id)
         .join(CalculationRow, CalculationRow.id == EndPointsRow.calculation_id)
         .where(
-            CalculationRow.kind == CalculationKind.PREPARE.value,
+            CalculationRow.kind == kind.value,
             CalculationRow.level_key == level_key,
             CalculationRow.settings_hash == settings_hash(settings),
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from chem.endpoints import PreparedReaction
+from chem.generator import EndPoints
 from chem.outcomes import Failure, Outcome, SearchResult, TransitionState
 from chem.types import Geometry, LevelOfTheory, Reaction
 from db.closing import NOTHING_KNOWN, Spent, finish
@@ -27,6 +28,7 @@ from db.store import add_geometries, add_levels, add_reactions, stored_ids
 from db.tables import AttemptRow, BarrierRow, EndPointsRow, TransitionStateCheckRow, TransitionStateRow
 from db.work import ClaimedCalculation
 
+GUESSED = "guessed"  # outcome of a `guess` or `relax` calculation that made guesses of end points
 PREPARED = "prepared"  # outcome of a `prepare` calculation that made end points
 ESTIMATED = "estimated"  # outcome of an `estimate` calculation that gave an energy
 COMPUTED = "computed"  # outcome of an `energy` calculation
@@ -90,10 +92,73 @@ def record_preparation(
         program=level.program,
         version=level.version,
     )
-    if not fresh or not prepared.pairs:
-        return fresh
-    ends = [(pair.ends.reactant, pair.ends.product) for pair in prepared.pairs]
-    geometry_ids = add_geometries(session, (geometry for pair in ends for geometry in pair))
+    if fresh and prepared.pairs:
+        energies = [
+            {"reactant_energy_ev": pair.reactant_energy_ev, "product_energy_ev": pair.product_energy_ev}
+            for pair in prepared.pairs
+        ]
+        _add_pairs(session, claimed, level, [pair.ends for pair in prepared.pairs], energies)
+    return fresh
+
+
+def record_guesses(
+    session: Session,
+    claimed: ClaimedCalculation,
+    pairs: Sequence[EndPoints],
+    *,
+    level: LevelOfTheory,
+    gradient_calls: int,
+    seconds: float,
+    noise_angstrom: Sequence[tuple[float | None, float | None]] = (),
+    failure: Failure | None = None,
+    spent: Spent = NOTHING_KNOWN,
+) -> bool:
+    """Store guesses of end points, as made or as relaxed by what is not a level of theory, and close the calculation.
+
+    Args:
+        session: In a write transaction.
+        claimed: The lease under which they were made.
+        pairs: In the direction and atom order of the stored reaction, the best first.
+        level: By which they were ranked, or what relaxed them.
+        gradient_calls: Energy-and-gradient evaluations of a level of theory.
+        seconds: Wall time spent.
+        noise_angstrom: How broken a network found both sides of each pair, Angstrom; empty where none looked.
+        failure: Why there is none.
+        spent: What else it cost.
+
+    Returns:
+        Whether anything was written; False where this very lease had stored its result already.
+
+    Raises:
+        LeaseLostError: The lease was given to another; nothing is written.
+    """
+    fresh = finish(
+        session,
+        claimed,
+        outcome=GUESSED if failure is None else Outcome.FAILED.value,
+        gradient_calls=gradient_calls,
+        seconds=seconds,
+        spent=spent,
+        failure=failure,
+        program=level.program,
+        version=level.version,
+    )
+    if fresh and pairs:
+        seen = noise_angstrom or [(None, None)] * len(pairs)
+        noise = [{"reactant_noise_angstrom": before, "product_noise_angstrom": after} for before, after in seen]
+        _add_pairs(session, claimed, level, pairs, noise)
+    return fresh
+
+
+def _add_pairs(
+    session: Session,
+    claimed: ClaimedCalculation,
+    level: LevelOfTheory,
+    pairs: Sequence[EndPoints],
+    known: Sequence[Values],
+) -> None:
+    """Store pairs of end points, the best first, with what is known of each."""
+    geometry_ids = add_geometries(session, (geometry for pair in pairs for geometry in (pair.reactant, pair.product)))
     reaction_id = stored_ids(session, [claimed.subject_key])[claimed.subject_key]
     level_id = add_levels(session, [level])[level]
     rows = [
@@ -102,15 +167,13 @@ def record_preparation(
             "rank": rank,
             "reaction_id": reaction_id,
             "level_id": level_id,
-            "reactant_geometry_id": geometry_ids[geometry_hash(pair.ends.reactant)],
-            "product_geometry_id": geometry_ids[geometry_hash(pair.ends.product)],
-            "reactant_energy_ev": pair.reactant_energy_ev,
-            "product_energy_ev": pair.product_energy_ev,
+            "reactant_geometry_id": geometry_ids[geometry_hash(pair.reactant)],
+            "product_geometry_id": geometry_ids[geometry_hash(pair.product)],
+            **values,
         }
-        for rank, pair in enumerate(prepared.pairs)
+        for rank, (pair, values) in enumerate(zip(pairs, known, strict=True))
     ]
     insert_new(session, EndPointsRow, rows, unique=["calculation_id", "rank"])
-    return True
 
 
 def record_estimate(

@@ -32,6 +32,8 @@ class CalculationState(StrEnum):
 class CalculationKind(StrEnum):
     """What a calculation does for its subject."""
 
+    GUESS = "guess"
+    RELAX = "relax"
     PREPARE = "prepare"
     ESTIMATE = "estimate"
     SEARCH = "search"
@@ -218,7 +220,8 @@ class AbandonedAttemptRow(Base):
 class EndPointsRow(Base):
     """What a `prepare` calculation made: both sides of a reaction in 3D, in the atom order of the reaction row.
 
-    A calculation makes several pairs, the most promising with rank 0.
+    A calculation makes several pairs, the most promising with rank 0. Those of a `guess` or `relax` are not at rest at
+    any level: the level of a `relax` names what moved them.
     """
 
     __tablename__ = "end_points"
@@ -232,6 +235,8 @@ class EndPointsRow(Base):
     product_geometry_id: Mapped[int] = mapped_column(ForeignKey("geometry.id"))
     reactant_energy_ev: Mapped[float | None]
     product_energy_ev: Mapped[float | None]
+    reactant_noise_angstrom: Mapped[float | None]  # how broken a network found the guess; NULL where none looked
+    product_noise_angstrom: Mapped[float | None]
 
 
 class TransitionStateRow(Base):

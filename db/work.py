@@ -157,7 +157,7 @@ def claim(
             if why_halted(session, campaign) is not None:
                 return []
             payer = campaign_id(session, campaign)
-            waiting = waiting.where(_is_member(payer))
+            waiting = waiting.where(is_member(payer))
         chosen = session.scalars(
             waiting.order_by(CalculationRow.place, CalculationRow.id).limit(limit).with_for_update(skip_locked=True)
         )
@@ -246,13 +246,13 @@ def open_calculations(
         )
     )
     if campaign is not None:
-        statement = statement.where(_is_member(campaign_id(session, campaign)))
+        statement = statement.where(is_member(campaign_id(session, campaign)))
     if reaction_keys is not None:
         statement = statement.where(CalculationRow.subject_key.in_(sorted(reaction_keys)))
     return session.scalars(statement).one()
 
 
-def _is_member(campaign: int) -> ColumnElement[bool]:
+def is_member(campaign: int) -> ColumnElement[bool]:
     """Whether the reaction of a calculation belongs to the campaign of a row id."""
     member = select(ReactionMembershipRow.id).where(
         ReactionMembershipRow.campaign_id == campaign,

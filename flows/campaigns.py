@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from tasks.artifacts import publish_audit, publish_progress, publish_report
 from tasks.calculations import close_shared_pool, open_work
 from tasks.campaign import active_campaigns, expand_frontier, open_rounds, reach_species, why_campaign_halted
 from tasks.ladder import queue_rung
+from tasks.relaxed_guesses import relax_guesses
 from tasks.rungs import ladder_rungs
 from tasks.settings import ExploreSettings
 from tasks.triage import close_audits, generate_candidates, settle_estimates
@@ -77,13 +79,18 @@ def advance(settings: ExploreSettings, campaign: str) -> Advance:
         if (halted := why_campaign_halted(settings.database, campaign)) is not None:
             return Advance(halted)
         new = expand_frontier(settings, campaign, number)
-        if waiting := _open(settings, campaign, CalculationKind.PREPARE):
-            return Advance(f"round {number}: {new} new reactions, {waiting} preparations are open", opened=new > 0)
+        if waiting := _open(settings, campaign, CalculationKind.GUESS):
+            return Advance(f"round {number}: {new} new reactions, {waiting} guesses are open", opened=new > 0)
         try:
-            with concurrency(GPU_LIMIT, timeout_seconds=GPU_PATIENCE_S, lease_duration=GPU_LEASE_S):
+            if settings.relaxation.method != "none":
+                with _one_gpu_batch():
+                    new += relax_guesses(settings, campaign)
+            if waiting := _open(settings, campaign, CalculationKind.PREPARE):
+                return Advance(f"round {number}: {new} new reactions, {waiting} preparations are open", opened=new > 0)
+            with _one_gpu_batch():
                 queued = generate_candidates(settings, campaign, number)
         except TimeoutError:
-            return Advance(f"round {number}: another run is generating")
+            return Advance(f"round {number}: another run has the GPU")
         if waiting := _open(settings, campaign, CalculationKind.ESTIMATE):
             return Advance(f"round {number}: {waiting} estimates are open", opened=queued > 0)
         queued += settle_estimates(settings, campaign, number)
@@ -92,6 +99,11 @@ def advance(settings: ExploreSettings, campaign: str) -> Advance:
         close_audits(settings, campaign)
         reach_species(settings, campaign, number)
     return Advance("complete")
+
+
+def _one_gpu_batch() -> AbstractContextManager[None]:
+    """The right to the GPU; a killed run loses it after a minute."""
+    return concurrency(GPU_LIMIT, timeout_seconds=GPU_PATIENCE_S, lease_duration=GPU_LEASE_S)
 
 
 def _open(settings: ExploreSettings, campaign: str, kind: CalculationKind) -> int:
@@ -113,7 +125,12 @@ def verify(campaign: str | None = None) -> int:
     ended = 0
     for settings, name in _campaigns(campaign):
         before = ended
-        for kind in (CalculationKind.PREPARE, CalculationKind.ESTIMATE, CalculationKind.SEARCH):
+        for kind in (
+            CalculationKind.GUESS,
+            CalculationKind.PREPARE,
+            CalculationKind.ESTIMATE,
+            CalculationKind.SEARCH,
+        ):
             ended += work_through(exploration_queue(settings, name, kind))
         if ended > before:
             emit_event(WORK_DONE, resource={"prefect.resource.id": "cairn.campaigns", "campaign": name})

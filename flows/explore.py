@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from prefect import flow
 
 from db.tables import CalculationKind
-from flows.verify import climb, drain
+from flows.verify import WAIT_FOR_OTHERS_S, climb, drain
+from tasks.calculations import open_work
 from tasks.campaign import expand_frontier, open_rounds, reach_species, start_campaign, why_campaign_halted
+from tasks.relaxed_guesses import relax_guesses
 from tasks.rungs import ladder_rungs
 from tasks.runner import make_task_runner
 from tasks.settings import ExploreSettings
@@ -61,10 +65,29 @@ def prepare_and_guess(settings: ExploreSettings, campaign: str, round_number: in
     Returns:
         Whether it was done to its end.
     """
+    if settings.relaxation.method != "none" and not guess_and_relax(settings, campaign):
+        return False
     if not drain(exploration_queue(settings, campaign, CalculationKind.PREPARE)):
         return False
     generate_candidates(settings, campaign, round_number)
     if not drain(exploration_queue(settings, campaign, CalculationKind.ESTIMATE)):
         return False
     settle_estimates(settings, campaign, round_number)
+    return True
+
+
+def guess_and_relax(settings: ExploreSettings, campaign: str) -> bool:
+    """Guesses of the end points of a campaign's reactions, relaxed all at once before quantum chemistry sees them.
+
+    Returns:
+        Whether it was done to its end.
+    """
+    if not drain(exploration_queue(settings, campaign, CalculationKind.GUESS)):
+        return False
+    relax_guesses(settings, campaign)
+    while open_work(exploration_queue(settings, campaign, CalculationKind.RELAX)):  # of others, or of a dead process
+        if why_campaign_halted(settings.database, campaign) is not None:
+            return False
+        time.sleep(WAIT_FOR_OTHERS_S)
+        relax_guesses(settings, campaign)
     return True

@@ -239,7 +239,7 @@ def _costs(costs: Iterable[totals.Cost]) -> Costs:
     for cost in costs:
         calls[cost.kind] = calls.get(cost.kind, 0) + cost.gradient_calls
         seconds[cost.kind] = seconds.get(cost.kind, 0.0) + cost.seconds
-    order: list[str] = [kind for kind in ("prepare", "estimate", "search") if kind in calls]
+    order: list[str] = [kind for kind in ("guess", "relax", "prepare", "estimate", "search") if kind in calls]
     order += [kind for kind in calls if kind not in order]
     return Costs(
         gradient_calls=sum(calls.values()),

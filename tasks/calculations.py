@@ -29,7 +29,7 @@ from chem.restart import Restart
 from chem.types import Geometry
 from db.closing import Spent, refuse
 from db.engine import open_database, reading, writing
-from db.results import COMPUTED, ESTIMATED, record_estimate, record_preparation, record_search
+from db.results import COMPUTED, ESTIMATED, record_estimate, record_guesses, record_preparation, record_search
 from db.tables import CalculationKind
 from db.work import (
     LeaseLostError,
@@ -56,9 +56,12 @@ BATCH_SECONDS = 300.0  # and as long as this it goes on, so that of short calcul
 CLAIM_SECONDS = 2.0  # of work are claimed at once, where calculations are shorter: a claim costs some milliseconds
 CLAIMS_EACH = 4  # at most, for each process: what is claimed waits for a dead worker's lease to end
 RECENT = 8  # calculations by which the next claim goes
-SHORT_KINDS = frozenset({CalculationKind.PREPARE, CalculationKind.ESTIMATE, CalculationKind.ENERGY})
+SHORT_KINDS = frozenset(
+    {CalculationKind.GUESS, CalculationKind.PREPARE, CalculationKind.ESTIMATE, CalculationKind.ENERGY}
+)
 
 _FUNCTIONS: Mapping[CalculationKind, Any] = {
+    CalculationKind.GUESS: jobs.guess,
     CalculationKind.PREPARE: jobs.prepare,
     CalculationKind.SEARCH: jobs.search,
     CalculationKind.ESTIMATE: jobs.estimate,
@@ -104,7 +107,7 @@ def release_dead_workers(engine: Engine) -> int:
     return count
 
 
-def _beating(engine: Engine, worker: str) -> AbstractContextManager[None]:
+def beating(engine: Engine, worker: str) -> AbstractContextManager[None]:
     """Keep the leases of a worker alive from a thread of its own."""
 
     def beat() -> None:
@@ -143,7 +146,7 @@ def run_calculations(queue: WorkQueue) -> int:
     try:
         if returned := release_dead_workers(engine):
             log.warning("attempts of dead processes returned", count=returned)
-        with _beating(engine, worker):
+        with beating(engine, worker):
             count = 0
             recent: deque[float | None] = deque(maxlen=RECENT)
             source = _claimed_jobs(engine, queue, worker, lambda: _to_claim(queue, recent))
@@ -212,7 +215,7 @@ def _refusal(job: Job, limits: WorkerLimits) -> Failure | None:
         charge=graph.charge,
         multiplicity=graph.multiplicity,
     )
-    hessian = job.claimed.kind not in {CalculationKind.PREPARE, CalculationKind.ESTIMATE, CalculationKind.ENERGY}
+    hessian = job.claimed.kind not in SHORT_KINDS
     try:
         check_memory(geometry, job.level, hessian=hessian, limit_gib=limits.job_memory_gib)
     except ResourceError as error:
@@ -229,7 +232,19 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
         return
     try:
         with writing(engine) as session:
-            if isinstance(value, jobs.PrepareReport):
+            if isinstance(value, jobs.GuessReport):
+                guessed = value.guessed
+                record_guesses(
+                    session,
+                    claimed,
+                    guessed.pairs,
+                    level=level,
+                    gradient_calls=guessed.gradient_calls,
+                    seconds=guessed.seconds,
+                    failure=guessed.failure,
+                    spent=_spent(value.spent, finished),
+                )
+            elif isinstance(value, jobs.PrepareReport):
                 record_preparation(session, claimed, value.prepared, spent=_spent(value.spent, finished))
             elif isinstance(value, jobs.EstimateReport):
                 record_estimate(
@@ -262,7 +277,9 @@ def _log_end(log: FilteringBoundLogger, finished: Finished[Job, Any]) -> None:
     if value is None:
         bound.warning("calculation ended by infrastructure", reason=finished.fault)
         return
-    found = value.prepared if isinstance(value, jobs.PrepareReport) else value.result
+    found: Any = getattr(
+        value, {jobs.GuessReport: "guessed", jobs.PrepareReport: "prepared"}.get(type(value), "result")
+    )
     failure = found if isinstance(found, Failure) else getattr(found, "failure", None)
     source = value if isinstance(value, jobs.EstimateReport) else found
     bound.info(

@@ -32,8 +32,8 @@ from db.work import enqueue
 from tasks.campaign_start import store_campaign
 from tasks.log import event_log
 from tasks.plan import (
+    calculation_settings,
     network_of,
-    preparation_settings,
     rules_hash,
     search_settings,
     seed_species,
@@ -123,12 +123,13 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
         with writing(engine) as session:
             add_reactions(session, found.values(), labels)
             new = add_reaction_members(session, campaign, found, round_number=round_number)
+            first = CalculationKind.PREPARE if settings.relaxation.method == "none" else CalculationKind.GUESS
             enqueue(
                 session,
-                kind=CalculationKind.PREPARE,
+                kind=first,
                 reaction_keys=sorted(found),
                 level_key=level.key,
-                settings=preparation_settings(settings),
+                settings=calculation_settings(settings, first),
             )
             mark_expanded(session, campaign, [each.key for each in frontier], rules_hash=rules_hash(settings))
         event_log(settings.log).info(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from chem.endpoints import EndPointSettings
 from chem.generator import EndPoints
+from chem.half_way import EndPointSettings
 from chem.search import SearchSettings
 from chem.types import LevelOfTheory, TSCandidate
 from chem.verification import VerificationSettings
@@ -17,7 +18,7 @@ from db.transition_states import transition_states_of
 from db.work import ClaimedCalculation
 from tasks import jobs
 
-Job = jobs.PrepareJob | jobs.EstimateJob | jobs.SearchJob | jobs.VerifyJob | jobs.EnergyJob
+Job = jobs.GuessJob | jobs.PrepareJob | jobs.EstimateJob | jobs.SearchJob | jobs.VerifyJob | jobs.EnergyJob
 
 
 def make_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
@@ -25,14 +26,34 @@ def make_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: Lev
     return _MAKERS[claims[0].kind](session, claims, level)
 
 
+def _guess_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
+    reactions = load_reactions(session, _keys(claims))
+    return [
+        jobs.GuessJob(
+            claimed=claimed,
+            reaction=reactions[claimed.subject_key],
+            level=level,
+            settings=EndPointSettings(**claimed.settings["end_points"]),
+        )
+        for claimed in claims
+    ]
+
+
 def _prepare_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
     reactions = load_reactions(session, _keys(claims))
+    values = claims[0].settings
+    guesses = (
+        load_end_points(session, _keys(claims), level.key, values, CalculationKind.RELAX)
+        if "relaxation" in values
+        else {}
+    )
     return [
         jobs.PrepareJob(
             claimed=claimed,
             reaction=reactions[claimed.subject_key],
             level=level,
             settings=EndPointSettings(**claimed.settings["end_points"]),
+            guesses=tuple(guesses.get(claimed.subject_key, ())),
         )
         for claimed in claims
     ]
@@ -87,6 +108,11 @@ def _ladder_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: 
     return made
 
 
+def made_by_preparation(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the settings of a later calculation that decided its end points."""
+    return {name: settings[name] for name in ("end_points", "relaxation") if name in settings}
+
+
 def _keys(claims: Sequence[ClaimedCalculation]) -> list[str]:
     return [claimed.subject_key for claimed in claims]
 
@@ -98,11 +124,12 @@ def _starts(
     values = claims[0].settings
     made_with = {key: value for key, value in values.items() if key not in {"search", "polish_gradient_calls"}}
     candidates = load_candidates(session, _keys(claims), made_with)
-    prepared = load_end_points(session, _keys(claims), values["level"], {"end_points": values["end_points"]})
+    prepared = load_end_points(session, _keys(claims), values["level"], made_by_preparation(values))
     return candidates, prepared
 
 
 _MAKERS: Mapping[CalculationKind, Callable[[Session, Sequence[ClaimedCalculation], LevelOfTheory], list[Job]]] = {
+    CalculationKind.GUESS: _guess_jobs,
     CalculationKind.PREPARE: _prepare_jobs,
     CalculationKind.ESTIMATE: _estimate_jobs,
     CalculationKind.SEARCH: _search_jobs,

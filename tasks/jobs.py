@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from chem.endpoints import EndPointSettings, PreparedReaction, prepare_end_points
+from chem.endpoints import PreparedReaction, prepare_end_points
 from chem.errors import CalculationError
 from chem.estimate import estimate_transition_state
 from chem.filing import in_order_of, reactions_found
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
+from chem.half_way import EndPointSettings, GuessedReaction, guess_ends
 from chem.minimum import Minimum, find_minimum
 from chem.outcomes import Attempt, Failure, Outcome, SearchResult, Stage, TransitionState
 from chem.potential import GradientCounter
@@ -27,13 +28,24 @@ from db.work import ClaimedCalculation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PrepareJob:
-    """Make the end points of one reaction."""
+class GuessJob:
+    """Guess the end points of one reaction."""
 
     claimed: ClaimedCalculation
     reaction: Reaction
     level: LevelOfTheory
     settings: EndPointSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PrepareJob:
+    """Make the end points of one reaction, from guesses where there are some."""
+
+    claimed: ClaimedCalculation
+    reaction: Reaction
+    level: LevelOfTheory
+    settings: EndPointSettings
+    guesses: tuple[EndPoints, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +70,14 @@ class EstimateJob:
     candidate: TSCandidate
     level: LevelOfTheory
     polish_gradient_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GuessReport:
+    """Guessed end points, and what they cost."""
+
+    guessed: GuessedReaction
+    spent: Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,10 +134,17 @@ def spent_on(counter: GradientCounter) -> Spent:
     return Spent(hessian_calls=counter.hessians, scf_cycles=counter.scf_cycles)
 
 
+def guess(job: GuessJob) -> GuessReport:
+    """Both sides of a reaction in 3D, not relaxed yet."""
+    counter = GradientCounter()
+    guessed = guess_ends(job.reaction, job.level, job.settings, counter)
+    return GuessReport(guessed=guessed, spent=spent_on(counter))
+
+
 def prepare(job: PrepareJob) -> PrepareReport:
     """Both sides of a reaction in 3D."""
     counter = GradientCounter()
-    prepared = prepare_end_points(job.reaction, job.level, job.settings, counter)
+    prepared = prepare_end_points(job.reaction, job.level, job.settings, counter, job.guesses)
     return PrepareReport(prepared=prepared, spent=spent_on(counter))
 
 

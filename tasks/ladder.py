@@ -14,6 +14,7 @@ from db.requeue import requeue_failed
 from db.steps import steps_of
 from db.store import add_levels
 from db.work import enqueue
+from tasks.job_making import made_by_preparation
 from tasks.rungs import Rung, starting_points
 
 
@@ -28,7 +29,7 @@ def queue_rung(rung: Rung) -> int:
             known = reactions(session, filters=starting_points(rung))
             keys = [each.key for each in known if each.barrier_forward_kcal_mol is not None]
             if rung.undecided:  # what only searches for others found has no ends of its own
-                made_with = {"end_points": queue.settings["end_points"]}
+                made_with = made_by_preparation(queue.settings)
                 keys = list(load_end_points(session, [each.key for each in known], rung.from_level_key, made_with))
             add_levels(session, [queue.level])
             new = enqueue(

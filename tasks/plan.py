@@ -23,6 +23,7 @@ from db.steps import known_steps
 from db.tables import CalculationKind
 from tasks.generators import check_generator, generator_settings
 from tasks.log import event_log
+from tasks.relaxation_weights import check_relaxation, relaxation_settings
 from tasks.settings import ExploreSettings, load_settings
 
 
@@ -60,6 +61,7 @@ def check_settings(settings: ExploreSettings) -> None:
             if searches:
                 check_forces(level)
     check_generator(settings)
+    check_relaxation(settings.relaxation)
     event_log(settings.log)
 
 
@@ -81,11 +83,12 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
     }
     left_out |= {"ladder", "verification"}  # what is done with the network once it is there
     values = settings.model_dump(mode="json", exclude=left_out)
-    del values["sampling"]["device"]
+    del values["sampling"]["device"], values["relaxation"]
     if settings.growth == GrowthSettings():  # campaigns from before there was a choice keep their names
         del values["growth"]
     return {
         **values,
+        **relaxation_settings(settings.relaxation),
         **generator_settings(settings),
         "seeds": sorted({species.key for species in seed_species(settings)}),
         "level": settings.theory.key,
@@ -101,9 +104,15 @@ def specified(settings: ExploreSettings) -> dict[str, Any]:
     """Everything that was asked for of a campaign, as JSON values, without what belongs to the machine that runs it."""
     values = settings.model_dump(mode="json", exclude={"name", "database", "report", "log", "budget", "runner"})
     del values["workers"]["n_workers"], values["workers"]["cores"], values["sampling"]["device"]
-    for name in ("levels", "checkpoint", "confidence"):
-        if values[name] is not None:
-            values[name] = str(Path(values[name]).resolve())
+    del values["relaxation"]["device"]
+    for section, name in (
+        (values, "levels"),
+        (values, "checkpoint"),
+        (values, "confidence"),
+        (values["relaxation"], "checkpoint"),
+    ):
+        if section[name] is not None:
+            section[name] = str(Path(section[name]).resolve())
     return values
 
 
@@ -129,10 +138,15 @@ def rules_hash(settings: ExploreSettings) -> str:
     return settings_hash({**asdict(settings.enumeration), **pairs})
 
 
-def preparation_settings(settings: ExploreSettings) -> dict[str, Any]:
-    """What decides the end points of a reaction."""
+def guess_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides the guesses of end points."""
     ends = settings.end_points
     return {"end_points": asdict(replace(ends, seed=settings.seed + ends.seed))}
+
+
+def preparation_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides the end points of a reaction, and their guesses once those are relaxed."""
+    return {**guess_settings(settings), **relaxation_settings(settings.relaxation)}
 
 
 def candidate_settings(settings: ExploreSettings) -> dict[str, Any]:
@@ -177,6 +191,8 @@ def network_of(session: Session, settings: ExploreSettings, campaign: str, round
 def calculation_settings(settings: ExploreSettings, kind: CalculationKind) -> dict[str, Any]:
     """What decides the result of a calculation of one kind."""
     makers = {
+        CalculationKind.GUESS: guess_settings,
+        CalculationKind.RELAX: preparation_settings,
         CalculationKind.PREPARE: preparation_settings,
         CalculationKind.ESTIMATE: estimate_settings,
         CalculationKind.SEARCH: search_settings,

@@ -22,10 +22,10 @@ from pydantic_settings import (
 )
 
 from chem.budget import Budget
-from chem.endpoints import EndPointSettings
 from chem.enumeration import EnumerationRules
 from chem.errors import ConfigurationError
 from chem.growth import GrowthSettings
+from chem.half_way import EndPointSettings
 from chem.levels import read_levels, resolve_level
 from chem.polish import GRADIENT_CALLS
 from chem.search import SearchSettings
@@ -86,6 +86,36 @@ class SamplingSettings:
             raise ConfigurationError(f"steps must be at least 1, got {self.steps}")
         if self.start_noise_angstrom < 0:
             raise ConfigurationError(f"start_noise_angstrom must not be negative, got {self.start_noise_angstrom}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaxationSettings:
+    """What relaxes the guessed ends of a round's reactions, all at once, before their level of theory does.
+
+    Attributes:
+        method: One of `tasks.relaxing.METHODS` but gfn2, or `none`.
+        checkpoint: Weights of a network; None takes those that are shipped.
+        largest_noise_angstrom: Guesses in which a network sees more noise than this, Angstrom, are passed over for
+            other embeddings; None for no bound.
+        device: `auto`, `cpu` or `cuda`.
+    """
+
+    method: Literal["none", "morered-jt", "morered-as", "morered-itp", "potential", "mmff94"] = "none"
+    checkpoint: Path | None = None
+    largest_noise_angstrom: float | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """A bound is positive and something looks for noise; weights are for a network."""
+        if self.largest_noise_angstrom is not None:
+            if not self.largest_noise_angstrom > 0:
+                raise ConfigurationError(f"largest_noise_angstrom must be positive, got {self.largest_noise_angstrom}")
+            if not self.method.startswith("morered-"):
+                raise ConfigurationError(
+                    f"largest_noise_angstrom needs a morered method, which sees noise, not {self.method}"
+                )
+        if self.checkpoint is not None and self.method in {"none", "mmff94"}:
+            raise ConfigurationError(f"relaxation method {self.method} has no weights; leave out its checkpoint")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +194,7 @@ class ExploreSettings(BaseSettings):
     maximum_pair_atoms: int = Field(default=16, ge=2)
     enumeration: EnumerationRules = EnumerationRules()
     end_points: EndPointSettings = EndPointSettings()
+    relaxation: RelaxationSettings = RelaxationSettings()
     # Half of what a single pair may spend: most searches that go astray stay astray, and a network has many.
     search: SearchSettings = SearchSettings(budget_gradient_calls=1500)
     sampling: SamplingSettings = SamplingSettings()

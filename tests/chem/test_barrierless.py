@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chem.barrierless import fell_together
-from chem.endpoints import EndPointSettings, prepare_end_points
+from chem.endpoints import prepare_end_points
 from chem.graph import MolecularGraph
+from chem.half_way import EndPointSettings
 from chem.identity import make_reaction
 from chem.levels import resolve_level
 from chem.potential import GradientCounter

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from chem.alignment import rmsd
-from chem.endpoints import EndPointSettings, prepare_end_points
+from chem.endpoints import prepare_end_points
 from chem.enumeration import EnumerationRules, enumerate_reactions
 from chem.errors import ConfigurationError
+from chem.half_way import EndPointSettings, guess_ends
 from chem.identity import make_reaction
 from chem.levels import resolve_level
 from chem.outcomes import Stage
@@ -129,3 +130,22 @@ def test_settings_out_of_range_are_refused_with_their_name():
         EndPointSettings(n_conformers=0)
     with pytest.raises(ConfigurationError, match="fmax_ev_per_angstrom"):
         EndPointSettings(fmax_ev_per_angstrom=0.0)
+
+
+def test_guesses_made_beforehand_lead_to_the_same_end_points():
+    guessed = guess_ends(VINYL_ALCOHOL, LEVEL, QUICK)
+    assert guessed.failure is None
+    assert guessed.gradient_calls >= len(guessed.pairs) > 0
+    at_once = prepare_end_points(VINYL_ALCOHOL, LEVEL, QUICK)
+    from_guesses = prepare_end_points(VINYL_ALCOHOL, LEVEL, QUICK, guesses=guessed.pairs)
+    assert len(from_guesses.pairs) == len(at_once.pairs)
+    for one, other in zip(at_once.pairs, from_guesses.pairs, strict=True):
+        assert one.guess_energy_ev == pytest.approx(other.guess_energy_ev, abs=1e-6)
+    assert from_guesses.gradient_calls + guessed.gradient_calls == at_once.gradient_calls
+
+
+def test_a_reaction_of_which_no_structure_can_be_embedded_has_no_guess_and_says_so():
+    guessed = guess_ends(VINYL_ALCOHOL, LEVEL, EndPointSettings(budget_gradient_calls=1))
+    assert guessed.pairs == ()
+    assert guessed.failure is not None
+    assert guessed.failure.stage is Stage.PREPARE

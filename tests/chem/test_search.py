@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from chem import potential
-from chem.endpoints import EndPointSettings, prepare_end_points
+from chem.endpoints import prepare_end_points
 from chem.enumeration import EnumerationRules, enumerate_reactions
 from chem.errors import CalculationError, ConfigurationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
+from chem.half_way import EndPointSettings
 from chem.levels import resolve_level
 from chem.outcomes import SEARCH_CHECKS, CheckName, Outcome, Stage, Status
 from chem.perception import perceive_graph

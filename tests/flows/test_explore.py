@@ -144,6 +144,20 @@ def test_on_two_dask_workers_it_ends_with_the_same_network(undisturbed, environm
     assert len({name.split(":")[1] for name in claimants}) == 2  # processes
 
 
+def test_with_guesses_relaxed_first_it_ends_with_the_same_network(undisturbed, environment, tmp_path):
+    calm, _ = undisturbed
+    database, configuration = tmp_path / "network.db", tmp_path / "relaxed.yaml"
+    configuration.write_text("relaxation: {method: mmff94}\n")
+    summary = explore(database, environment, "--config", str(configuration))
+    assert network(database).keys() == network(calm).keys()
+    passed = {key: barrier for key, (_, verdict, barrier) in network(calm).items() if verdict == "passed"}
+    found = {key: barrier for key, (_, verdict, barrier) in network(database).items() if verdict == "passed"}
+    assert found.keys() & passed.keys()
+    assert all(abs(found[key] - passed[key]) < 0.11 for key in found.keys() & passed.keys())
+    assert set(summary["gradient_calls_by_stage"]) == {"guess", "relax", "prepare", "search"}
+    assert summary["gradient_calls_by_stage"]["relax"] == 0
+
+
 def test_interrupted_it_ends_within_five_seconds_and_leaves_no_child(environment, tmp_path):
     database = tmp_path / "network.db"
     process = subprocess.Popen(command(database), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
