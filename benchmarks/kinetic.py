@@ -36,7 +36,7 @@ def explore(name: str, database: str, arguments: argparse.Namespace) -> None:
     """One campaign to its end."""
     growth = {"strategy": name, "temperature_k": arguments.temperature, "time_s": arguments.time}
     settings = {"seeds": [arguments.seed], "name": name, "depth": arguments.depth, "growth": growth}
-    settings |= {"verify": arguments.verify}
+    settings |= {"verify": arguments.verify, "end_points": {"n_conformers": arguments.conformers}}
     file = arguments.folder / f"{name}.yaml"
     file.write_text(json.dumps(settings))  # JSON is YAML
     command = [sys.executable, "-m", "cli.main", "explore", "--config", str(file), "--db", database, "--json"]
@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=500.0, help="K")
     parser.add_argument("--time", type=float, default=3600.0, help="s")
     parser.add_argument("--verify", default="triage")
+    parser.add_argument("--conformers", type=int, default=3, help="pairs of end points of each reaction")
     parser.add_argument("--folder", type=Path, default=Path("runs/kinetic"))
     parser.add_argument("--output", type=Path, help="JSON")
     arguments = parser.parse_args()
