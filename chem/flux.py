@@ -112,7 +112,7 @@ def simulate(seeds: Iterable[str], steps: Iterable[Step], conditions: Conditions
     total = float(start.sum())
     kinetics = _MassAction(known, names, conditions)
     largest, final, forward, reverse = kinetics.integrate(start, conditions.time_s, ABSOLUTE_TOLERANCE * total)
-    net = _balanced(kinetics.change, final - start, forward, reverse)
+    net = balanced_turns(kinetics.change, final - start, forward, reverse)
     made = kinetics.change.multiply(net[None, :]).maximum(0.0).sum(axis=1)
     shares = np.maximum(made + start, largest) / total
     return Flux(
@@ -125,11 +125,17 @@ def simulate(seeds: Iterable[str], steps: Iterable[Step], conditions: Conditions
     )
 
 
-def _balanced(change: csr_array, made: FloatArray, forward: FloatArray, reverse: FloatArray) -> FloatArray:
-    """Net turns of each step, mol/L, that account for what was made of each species.
+def balanced_turns(change: csr_array, made: FloatArray, forward: FloatArray, reverse: FloatArray) -> FloatArray:
+    """Net turns of each step that account for what was made of each species.
 
     The difference of the two directions of a fast equilibrium is lost in their size. So each difference is moved, as
     little as its uncertainty allows, until matter is balanced (data reconciliation, least squares).
+
+    Args:
+        change: Molecules of each species that one turn of each step makes, shape (n_species, n_steps).
+        made: Of each species, shape (n_species,), in any unit.
+        forward: Turns of each step forward, in that unit.
+        reverse: Turns of each step in reverse.
     """
     difference = forward - reverse
     uncertainty = QUADRATURE_ERROR * (forward + reverse)
