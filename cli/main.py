@@ -18,6 +18,7 @@ from cli.enumerate import enumerate_command
 from cli.evaluate import evaluate_app
 from cli.explore import explore_command
 from cli.generate import generate_command
+from cli.kinetics import kinetics_command
 from cli.label import label_command
 from cli.levels import levels_command
 from cli.minima import minima_command
@@ -48,6 +49,7 @@ app.command("generate")(generate_command)
 app.command("relax")(relax_command)
 app.command("conformers")(conformers_command)
 app.command("path")(path_command)
+app.command("kinetics")(kinetics_command)
 app.command("minima")(minima_command)
 app.command("label")(label_command)
 app.add_typer(train_app, name="train")

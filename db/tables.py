@@ -39,6 +39,7 @@ class CalculationKind(StrEnum):
     SEARCH = "search"
     VERIFY = "verify"
     ENERGY = "energy"
+    MINIMUM = "minimum"
 
 
 class Side(StrEnum):
@@ -296,6 +297,22 @@ class BarrierRow(Base):
     reverse_ev: Mapped[float]
     verdict: Mapped[str]
     error_ev: Mapped[float | None]
+
+
+class SpeciesMinimumRow(Base):
+    """A proved minimum of a species at a level, for its free energies; mirror images share it."""
+
+    __tablename__ = "species_minimum"
+    id: Mapped[Identifier]
+    species_id: Mapped[int] = mapped_column(ForeignKey("species.id"), index=True)
+    calculation_id: Mapped[int] = mapped_column(ForeignKey("calculation.id"), unique=True)
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))
+    geometry_id: Mapped[int] = mapped_column(ForeignKey("geometry.id"))
+    energy_ev: Mapped[float]
+    frequencies_cm1: Mapped[list[Any]]
+    symmetry_number: Mapped[int]
+    n_conformers: Mapped[int]
+    created_at: Mapped[Moment]
 
 
 class AttemptRow(FailureColumns, Base):

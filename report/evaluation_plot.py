@@ -34,7 +34,7 @@ def plot_triage(path: Path, curve: TriageCurve, level: str) -> None:
     Raises:
         ConfigurationError: The suffix is unknown or matplotlib is not installed.
     """
-    figure, axes = _figure(path)
+    figure, axes = new_figure(path)
     for values, label, style, color in (
         (curve.random_kcal_mol, "random", "--", COLORS[4]),
         (curve.scored_kcal_mol, "expected error", "-", COLORS[0]),
@@ -45,7 +45,7 @@ def plot_triage(path: Path, curve: TriageCurve, level: str) -> None:
     axes.set(xlabel="sent to quantum chemistry, %", ylabel="mean barrier error, kcal/mol", title=level)
     axes.set_ylim(bottom=0.0)
     axes.set_xlim(left=0.0)
-    _finish(path, figure, axes)
+    save_figure(path, figure, axes)
 
 
 def plot_deviations(path: Path, deviations_angstrom: Mapping[str, ArrayLike]) -> None:
@@ -63,7 +63,7 @@ def plot_deviations(path: Path, deviations_angstrom: Mapping[str, ArrayLike]) ->
     known = {kind: values for kind, values in known.items() if values.size}
     if not known:
         raise InputError("no deviations to draw; evaluate at least one reaction")
-    figure, axes = _figure(path)
+    figure, axes = new_figure(path)
     for place, (kind, values) in enumerate(known.items()):
         shares = 100.0 * np.arange(values.size + 1) / values.size
         axes.step(np.append(0.0, values), shares, where="post", color=COLORS[place % len(COLORS)], label=kind)
@@ -71,7 +71,7 @@ def plot_deviations(path: Path, deviations_angstrom: Mapping[str, ArrayLike]) ->
         axes.axvline(limit, color="0.8", linewidth=0.8, zorder=0)
     axes.set(xlabel="strict RMSD to the true transition state, Å", ylabel="reactions below, %", ylim=(0.0, 100.0))
     axes.set_xlim(0.0, max(0.5, *(float(np.quantile(values, 0.95)) for values in known.values())))
-    _finish(path, figure, axes)
+    save_figure(path, figure, axes)
 
 
 def plot_calibration(path: Path, confidences: ArrayLike, shares_right: ArrayLike, counts: Sequence[int]) -> None:
@@ -86,13 +86,13 @@ def plot_calibration(path: Path, confidences: ArrayLike, shares_right: ArrayLike
     Raises:
         ConfigurationError: As in `plot_triage`.
     """
-    figure, axes = _figure(path)
+    figure, axes = new_figure(path)
     right = np.asarray(shares_right, dtype=np.float64)
     errors = np.sqrt(right * (1.0 - right) / np.asarray(counts, dtype=np.float64))
     axes.plot([0.0, 1.0], [0.0, 1.0], "--", color=COLORS[4], label="perfect")
     axes.errorbar(np.asarray(confidences), right, yerr=errors, fmt="o-", color=COLORS[0], label="measured")
     axes.set(xlabel="confidence", ylabel="share under 0.2 Å", xlim=(0.0, 1.0), ylim=(0.0, 1.0))
-    _finish(path, figure, axes)
+    save_figure(path, figure, axes)
 
 
 def plot_learning_curve(path: Path, curve: Path) -> None:
@@ -115,7 +115,7 @@ def plot_learning_curve(path: Path, curve: Path) -> None:
     names = lengths or figures
     if not names or "step" not in rows[0]:
         raise InputError(f"{curve} has no columns step, train_... and val_...; give training's curve.csv")
-    figure, axes = _figure(path)
+    figure, axes = new_figure(path)
     for place, name in enumerate(names):
         points = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
         label = name.removesuffix("_angstrom").replace("_", " ")
@@ -123,10 +123,15 @@ def plot_learning_curve(path: Path, curve: Path) -> None:
         axes.plot(*zip(*points, strict=True), style, color=COLORS[place % len(COLORS)], label=label)
     axes.set(xlabel="step", ylabel="Å" if lengths else "")
     axes.set_yscale("log")
-    _finish(path, figure, axes)
+    save_figure(path, figure, axes)
 
 
-def _figure(path: Path) -> tuple[Figure, Axes]:
+def new_figure(path: Path) -> tuple[Figure, Axes]:
+    """An empty figure for a file.
+
+    Raises:
+        ConfigurationError: The suffix of the file is unknown.
+    """
     if path.suffix not in SUFFIXES:
         raise ConfigurationError(f"figure {path} must end in {', '.join(SUFFIXES)}")
     try:
@@ -137,7 +142,8 @@ def _figure(path: Path) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _finish(path: Path, figure: Figure, axes: Axes) -> None:
+def save_figure(path: Path, figure: Figure, axes: Axes) -> None:
+    """Add the legend and write the file."""
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")  # never on top of a line
     axes.spines[["top", "right"]].set_visible(False)
     # Without the date the same numbers give the same file.

@@ -30,6 +30,7 @@ from chem.types import Geometry
 from db.closing import Spent, refuse
 from db.engine import open_database, reading, writing
 from db.results import COMPUTED, ESTIMATED, record_estimate, record_guesses, record_preparation, record_search
+from db.species_minima import record_minimum
 from db.tables import CalculationKind
 from db.work import (
     LeaseLostError,
@@ -67,6 +68,7 @@ _FUNCTIONS: Mapping[CalculationKind, Any] = {
     CalculationKind.ESTIMATE: jobs.estimate,
     CalculationKind.VERIFY: jobs.verify,
     CalculationKind.ENERGY: jobs.energies,
+    CalculationKind.MINIMUM: jobs.minimum,
 }
 
 
@@ -208,7 +210,7 @@ def _restartable(job: Job, queue: WorkQueue) -> Job:
 
 def _refusal(job: Job, limits: WorkerLimits) -> Failure | None:
     """Why a job cannot be run within the limits; None where it can. Positions play no part."""
-    graph = job.reaction.reactant_graph
+    graph = job.species.graph if isinstance(job, jobs.MinimumJob) else job.reaction.reactant_graph
     geometry = Geometry(
         numbers=np.array(graph.numbers),
         positions=np.zeros((len(graph.numbers), 3)),
@@ -242,6 +244,16 @@ def _store(engine: Engine, finished: Finished[Job, Any]) -> None:
                     gradient_calls=guessed.gradient_calls,
                     seconds=guessed.seconds,
                     failure=guessed.failure,
+                    spent=_spent(value.spent, finished),
+                )
+            elif isinstance(value, jobs.MinimumReport):
+                record_minimum(
+                    session,
+                    claimed,
+                    value.result,
+                    level=level,
+                    gradient_calls=value.gradient_calls,
+                    seconds=value.seconds,
                     spent=_spent(value.spent, finished),
                 )
             elif isinstance(value, jobs.PrepareReport):
@@ -281,7 +293,7 @@ def _log_end(log: FilteringBoundLogger, finished: Finished[Job, Any]) -> None:
         value, {jobs.GuessReport: "guessed", jobs.PrepareReport: "prepared"}.get(type(value), "result")
     )
     failure = found if isinstance(found, Failure) else getattr(found, "failure", None)
-    source = value if isinstance(value, jobs.EstimateReport) else found
+    source = value if isinstance(value, jobs.EstimateReport | jobs.MinimumReport) else found
     bound.info(
         "calculation ended",
         failure=None if failure is None else failure.kind,

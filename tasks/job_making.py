@@ -12,13 +12,21 @@ from chem.half_way import EndPointSettings
 from chem.search import SearchSettings
 from chem.types import LevelOfTheory, TSCandidate
 from chem.verification import VerificationSettings
-from db.load import load_candidates, load_end_points, load_reactions
+from db.load import load_candidates, load_end_points, load_reactions, load_species
 from db.tables import CalculationKind
 from db.transition_states import transition_states_of
 from db.work import ClaimedCalculation
 from tasks import jobs
 
-Job = jobs.GuessJob | jobs.PrepareJob | jobs.EstimateJob | jobs.SearchJob | jobs.VerifyJob | jobs.EnergyJob
+Job = (
+    jobs.MinimumJob
+    | jobs.GuessJob
+    | jobs.PrepareJob
+    | jobs.EstimateJob
+    | jobs.SearchJob
+    | jobs.VerifyJob
+    | jobs.EnergyJob
+)
 
 
 def make_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
@@ -108,6 +116,20 @@ def _ladder_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: 
     return made
 
 
+def _minimum_jobs(session: Session, claims: Sequence[ClaimedCalculation], level: LevelOfTheory) -> list[Job]:
+    species = load_species(session, _keys(claims))
+    return [
+        jobs.MinimumJob(
+            claimed=claimed,
+            species=species[claimed.subject_key],
+            level=level,
+            n_embeddings=claimed.settings["n_embeddings"],
+            seed=claimed.settings["seed"],
+        )
+        for claimed in claims
+    ]
+
+
 def made_by_preparation(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The part of the settings of a later calculation that decided its end points."""
     return {name: settings[name] for name in ("end_points", "relaxation") if name in settings}
@@ -129,6 +151,7 @@ def _starts(
 
 
 _MAKERS: Mapping[CalculationKind, Callable[[Session, Sequence[ClaimedCalculation], LevelOfTheory], list[Job]]] = {
+    CalculationKind.MINIMUM: _minimum_jobs,
     CalculationKind.GUESS: _guess_jobs,
     CalculationKind.PREPARE: _prepare_jobs,
     CalculationKind.ESTIMATE: _estimate_jobs,

@@ -19,9 +19,10 @@ from chem.refine import Refinement, RefineSettings, refine
 from chem.restart import Restart
 from chem.search import SearchSettings, search_transition_state
 from chem.search_starts import search_starts
+from chem.species_minimum import SpeciesMinimum, find_species_minimum
 from chem.symmetry import symmetry_number
 from chem.thermochemistry import StandardState, Thermochemistry, thermochemistry
-from chem.types import Geometry, LevelOfTheory, Reaction, TSCandidate
+from chem.types import Geometry, LevelOfTheory, Reaction, Species, TSCandidate
 from chem.verification import VerificationSettings, verify_transition_state, with_energies
 from db.closing import Spent
 from db.work import ClaimedCalculation
@@ -129,9 +130,49 @@ class EnergyJob:
     level: LevelOfTheory
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MinimumJob:
+    """Find and prove the minimum of one species."""
+
+    claimed: ClaimedCalculation
+    species: Species
+    level: LevelOfTheory
+    n_embeddings: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MinimumReport:
+    """The minimum of a species, or why there is none, and what it cost."""
+
+    result: SpeciesMinimum | Failure
+    gradient_calls: int
+    seconds: float
+    spent: Spent
+
+
 def spent_on(counter: GradientCounter) -> Spent:
     """What a counter knows of the cost; the worker pool measures the rest."""
     return Spent(hessian_calls=counter.hessians, scf_cycles=counter.scf_cycles)
+
+
+def minimum(job: MinimumJob) -> MinimumReport:
+    """The lowest minimum of a species that its embeddings lead to."""
+    started = time.monotonic()
+    counter = GradientCounter()
+    result: SpeciesMinimum | Failure
+    try:
+        result = find_species_minimum(
+            job.species.graph, job.level, counter, n_embeddings=job.n_embeddings, seed=job.seed
+        )
+    except CalculationError as error:
+        result = Failure(stage=Stage.PREPARE, kind=error.kind, message=str(error))
+    return MinimumReport(
+        result=result,
+        gradient_calls=counter.calls,
+        seconds=time.monotonic() - started,
+        spent=spent_on(counter),
+    )
 
 
 def guess(job: GuessJob) -> GuessReport:
