@@ -54,9 +54,9 @@ from tasks.relaxing import RelaxedStructure
 from tasks.rungs import make_rung
 from tasks.settings import ExploreSettings
 from tasks.workers import WorkerLimits
+from tests.readme import README, json_fields
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 NOTICE = (ROOT / "NOTICE").read_text(encoding="utf-8")
@@ -102,13 +102,6 @@ def commands(command=None, name="cairn"):
         return
     for word, each in command.commands.items():
         yield from commands(each, f"{name} {word}")
-
-
-def json_fields(command):
-    """Names in the first column of README's table of the JSON fields of a command."""
-    found = re.search(rf"^\| field of `{command} --json` .*\n\|[-|]+\n((?:\|.*\n)+)", README, flags=re.MULTILINE)
-    assert found, f"README has no table of the fields of `{command} --json`"
-    return [name for row in found[1].splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])]
 
 
 def make_targets(page):

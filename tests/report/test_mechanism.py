@@ -29,6 +29,7 @@ from tasks.calculations import close_shared_pool, run_calculations
 from tasks.minima_queue import minima_queue
 from tasks.species_minima import queue_minima
 from tasks.workers import WorkerLimits
+from tests.readme import json_fields
 
 GFN2 = resolve_level("gfn2")
 SPLIT = make_reaction(*(parse_smiles(side) for side in ("[C:1](=[O:2])([H:3])[H:4]", "[C-:1]#[O+:2].[H:3][H:4]")))
@@ -145,6 +146,13 @@ def test_the_command_tells_amounts_rates_and_what_decides(database, tmp_path):
     assert record["n_samples"] == 5
     starts = {each: values[0] for each, values in record["mole_fractions"].items()}
     assert (starts["C=O"], starts["[C-]#[O+]"]) == pytest.approx((0.5, 0.5))
+
+
+def test_the_fields_are_those_in_the_readme(database):
+    record = json.loads(kinetics(database, "C=O", "--samples", "2", "--json").stdout)
+    lists = ("left_out", "species", "reactions", "influences")
+    of_rows = {name for each in lists for row in record[each][:1] for name in row} | {"reaction_key", "reason"}
+    assert set(json_fields("kinetics")) == set(record) | of_rows
 
 
 def test_the_command_prints_tables_for_people(database):
