@@ -66,7 +66,7 @@ def relaxed_conformers(
     Raises:
         ElementError: The level has no parameters for an element.
     """
-    starts, embedding = _embedded(graph, n_embeddings, seed)
+    starts, embedding = embedded_guesses(graph, n_embeddings, seed)
     return relax_guesses(graph, starts, level, embedding=embedding, fmax_ev_per_angstrom=fmax_ev_per_angstrom)
 
 
@@ -116,8 +116,17 @@ def relax_guesses(
     )
 
 
-def _embedded(graph: MolecularGraph, number: int, seed: int) -> tuple[list[FloatArray], str]:
-    """Unrelaxed structures and the name of the method that made them."""
+def embedded_guesses(graph: MolecularGraph, number: int, seed: int) -> tuple[list[FloatArray], str]:
+    """Unrelaxed structures and the name of the method that made them.
+
+    Args:
+        graph: One or several molecules.
+        number: How many.
+        seed: Of the embedding.
+
+    Returns:
+        Each of shape (n_atoms, 3), Angstrom, in the atom order of the graph.
+    """
     parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = seed_from(seed)
     if len(graph.fragments) == 1:

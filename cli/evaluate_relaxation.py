@@ -1,4 +1,4 @@
-"""`cairn evaluate morered` and `cairn evaluate potential`: on structures that no network was trained on."""
+"""`cairn evaluate morered`, `potential` and `dig`: on structures that no network was trained on."""
 
 from __future__ import annotations
 
@@ -167,6 +167,66 @@ def potential_command(
         print_json(record)
         return
     print_table("force field", ("", ""), [(name.replace("_", " "), str(value)) for name, value in record.items()])
+
+
+def dig_command(
+    data: Annotated[Path, typer.Option(help="Minima, as `cairn minima` writes them.")],
+    split: Annotated[str, typer.Option(help="val or test.")] = "test",
+    checkpoint: Annotated[Path | None, typer.Option(help="Weights of DiG; default the shipped ones.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Guesses of each molecule.")] = 10,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many molecules of the split, drawn at random.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw and the guesses.")] = 0,
+    device: Annotated[str, typer.Option(help="Where the network runs: auto, cpu or cuda.")] = "auto",
+    json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Measure how near conformers drawn from bonds alone come to a minimum, DiG beside ETKDG, nothing relaxed.
+
+    Like atoms may be exchanged and structures mirrored. The minimum is one conformer of many, so a guess far from it
+    may be near another; the nearest of several guesses tells more.
+
+    Example:
+
+        cairn evaluate dig --data minima.npz --checkpoint runs/dig/weights.safetensors --limit 100 --json
+    """
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from models.structure_data import read_structures  # noqa: PLC0415
+    from tasks.conformer_evaluation import evaluate_conformers  # noqa: PLC0415
+
+    stored = read_structures(data)
+    with counted("molecules") as progress:
+        found = evaluate_conformers(
+            _drawn(stored, split, limit, seed),
+            checkpoint=checkpoint,
+            samples=samples,
+            seed=seed,
+            device=device,
+            progress=progress,
+        )
+    if json_only:
+        print_json(
+            {
+                "data": str(data),
+                "split": split,
+                "level": stored.level,
+                "seed": seed,
+                "summaries": [asdict(each) for each in found],
+            }
+        )
+        return
+    columns = ("way", "RMSD, Å", "of the nearest, Å", "with a near one", "right bonds", "s a guess")
+    rows = [
+        (
+            each.method,
+            f"{each.rmsd_median_angstrom:.2f}",
+            f"{each.best_rmsd_median_angstrom:.2f}",
+            f"{100 * each.near_share:.0f} %",
+            f"{100 * each.right_bonds_share:.0f} %",
+            f"{each.seconds_mean:.3f}",
+        )
+        for each in found
+    ]
+    print_table(f"{found[0].n} molecules of {split}, {samples} guesses each; medians of RMSD", columns, rows)
 
 
 def _drawn(stored: StructureData, split: str, limit: int | None, seed: int) -> list[StructureArrays]:
