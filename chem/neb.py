@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from ase.mep import NEB
 from ase.optimize import FIRE
+from numpy.typing import NDArray
 
 from chem.errors import CalculationError
 from chem.generator import EndPoints
@@ -28,10 +30,11 @@ def highest_image(
     n_images: int = N_IMAGES,
     max_iterations: int = MAX_ITERATIONS,
     fmax_ev_per_angstrom: float = FMAX_EV_PER_ANGSTROM,
+    path: Sequence[NDArray[np.float64]] | None = None,
 ) -> Geometry:
     """Relax a band with a climbing image (10.1063/1.1329672) and return its highest image.
 
-    The band starts from pair-distance interpolation. It need not converge: after `max_iterations`, or once the budget
+    It need not converge: after `max_iterations`, or once the budget
     of `counter` cannot pay another iteration, the highest image is returned as it is.
 
     Args:
@@ -41,11 +44,14 @@ def highest_image(
         n_images: Interior images.
         max_iterations: Steps of the whole band.
         fmax_ev_per_angstrom: Largest force of the band at which to stop.
+        path: Interior images to begin with, shape (n_atoms, 3) each, Angstrom, near the reactant; None interpolates
+            pair distances.
 
     Raises:
         CalculationError: A gradient failed, or the budget does not cover the first iteration.
     """
-    path = idpp_path(ends, n_images)
+    path = idpp_path(ends, n_images) if path is None else path
+    n_images = len(path)
     geometries = [ends.reactant, *(ends.reactant.with_positions(image) for image in path), ends.product]
     images = [attach(geometry, level, counter) for geometry in geometries]
     affordable = counter.remaining // n_images - 1  # the two ends are evaluated once as well
