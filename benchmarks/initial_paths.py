@@ -119,12 +119,9 @@ def main() -> None:
             left_out += 1
             continue
         rows += [measured(rxn, ends, method, way) for method, way in ways.items()]
-    print(
-        f"{len(rows) // len(ways)} reactions of {arguments.split}, {left_out} left out, to {FMAX_EV_PER_ANGSTROM} eV/A\n"
-    )
-    print(
-        "| path | with clashes | highest, kcal/mol, median | without energy | band calls, median | mean | converged |"
-    )
+    done = len(rows) // len(ways)
+    print(f"{done} reactions of {arguments.split}, {left_out} left out; bands to {FMAX_EV_PER_ANGSTROM} eV/Angstrom\n")
+    print("| path | with clashes | highest, kcal/mol, median | without energy | band calls, median | mean | done |")
     print("|---|---|---|---|---|---|---|")
     for method in ways:
         print(line(method, [row for row in rows if row.method == method]))
