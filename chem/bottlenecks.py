@@ -95,7 +95,7 @@ def _bounds(
 ) -> dict[int, int]:
     """At least the number of species whose easiest way goes over each step; exact where no two ways of one join."""
     behind: dict[int, int] = {}
-    for species in reversed(arrivals):  # what comes behind a species stands behind it
+    for species in reversed(list(arrivals)):  # what comes behind a species stands behind it
         behind[species] = min(1 + sum(behind[each] for each in children.get(species, ())), len(arrivals))
     return {step: min(sum(behind[each] for each in species), len(arrivals)) for step, species in made.items()}
 
