@@ -28,6 +28,7 @@ class Leaving:
         key: Key of the reaction.
         reactants: The species, as often as it takes part, and its partners.
         products: What they become.
+        n_taken: How many molecules of the species one turn takes.
         barrier_forward_kcal_mol: Height above the reactants.
         barrier_reverse_kcal_mol: Height above the products.
         error_bar_95_kcal_mol: Half-width of the error bar of the height; None where none is known.
@@ -40,6 +41,7 @@ class Leaving:
     key: str
     reactants: tuple[str, ...]
     products: tuple[str, ...]
+    n_taken: int
     barrier_forward_kcal_mol: float
     barrier_reverse_kcal_mol: float
     error_bar_95_kcal_mol: float | None
@@ -83,24 +85,20 @@ def turned(state: TransitionState) -> TransitionState:
     )
 
 
-def branching(
-    species: str, steps: Iterable[Leaving], temperature_k: float, concentration_mol_per_l: float = 1.0
-) -> list[Branch]:
+def branching(steps: Iterable[Leaving], temperature_k: float, concentration_mol_per_l: float = 1.0) -> list[Branch]:
     """How a species divides, the most of the products first.
 
     A step of the species alone whose transition state passed every check and has the frequencies of all three points
     has the rate of `chem.kinetics.path_rate`; all others that of `chem.flux.rate_constant`, from complexes in contact.
-    Both are multiplied by the number of equivalent paths; of a step in which the species takes part n times each turn
-    takes n.
+    Both are multiplied by the number of equivalent paths.
 
     Args:
-        species: As it is called in the steps.
-        steps: All with the species among the reactants. Those that change nothing count for nothing.
+        steps: All away from the species. Those that change nothing count for nothing.
         temperature_k: Temperature.
         concentration_mol_per_l: Of each partner.
     """
     rates = [
-        (step, *_rate(step, species, temperature_k, concentration_mol_per_l))
+        (step, *_rate(step, temperature_k, concentration_mol_per_l))
         for step in steps
         if sorted(step.reactants) != sorted(step.products)
     ]
@@ -126,7 +124,7 @@ def branching(
     return sorted(found, key=lambda each: (-by_products[each.step.products], -each.rate_per_s, each.step.key))
 
 
-def _rate(step: Leaving, species: str, temperature_k: float, concentration: float) -> tuple[float, RateSource]:
+def _rate(step: Leaving, temperature_k: float, concentration: float) -> tuple[float, RateSource]:
     if len(step.reactants) == 1 and step.transition_state is not None:
         found = path_rate(step.transition_state, temperature_k, degeneracy=step.degeneracy)
         if found is not None:
@@ -136,4 +134,4 @@ def _rate(step: Leaving, species: str, temperature_k: float, concentration: floa
     molecules = len(step.reactants)
     constant = rate_constant(step.barrier_forward_kcal_mol + raised, molecules, temperature_k)
     turns = step.degeneracy * constant * concentration ** (molecules - 1)
-    return step.reactants.count(species) * turns, RateSource.BARRIER
+    return step.n_taken * turns, RateSource.BARRIER
