@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from chem.step_index import SEED, easiest_arrivals, index_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,29 +93,24 @@ def lowest_passes(seeds: Iterable[str], steps: Iterable[Step]) -> dict[str, Pass
         seeds: Keys of the species at hand, at zero energy.
         steps: Known reactions.
     """
-    ways = [(step.key, *direction) for step in steps for direction in step.directions]
-    consumers: dict[str, list[int]] = {}
-    for number, (_, before, *_) in enumerate(ways):
-        for species in set(before):
-            consumers.setdefault(species, []).append(number)
-    settled: dict[str, Pass] = {}
-    waiting = [(0.0, 0.0, species, "") for species in sorted(set(seeds))]
-    heapq.heapify(waiting)
-    while waiting:
-        height, level, species, key = heapq.heappop(waiting)
-        if species in settled:
-            continue
-        settled[species] = Pass(level_kcal_mol=level, height_kcal_mol=height, step_key=key)
-        for number in consumers.get(species, ()):
-            key, before, after, forward, reverse = ways[number]
-            if any(each not in settled for each in before):
-                continue
-            start = max(settled[each].level_kcal_mol for each in before)
-            over = max(start + forward, *(settled[each].height_kcal_mol for each in before))
-            for product in after:
-                if product not in settled:
-                    heapq.heappush(waiting, (over, start + forward - reverse, product, key))
-    return settled
+    at_hand, known = set(seeds), sorted(steps, key=lambda step: step.key)
+    names = sorted(at_hand.union(*(step.reactants + step.products for step in known)))
+    number = {name: place for place, name in enumerate(names)}
+    sides = [side for step in known for side in (step.reactants, step.products)]
+    index = index_steps(
+        len(names),
+        [(step.barrier_forward_kcal_mol, step.barrier_reverse_kcal_mol) for step in known],
+        [len(side) for side in sides],
+        [number[name] for side in sides for name in side],
+    )
+    return {
+        names[species]: Pass(
+            level_kcal_mol=arrival.level_kcal_mol,
+            height_kcal_mol=arrival.height_kcal_mol,
+            step_key="" if arrival.direction == SEED else known[arrival.direction >> 1].key,
+        )
+        for species, arrival in easiest_arrivals(index, [number[name] for name in at_hand]).items()
+    }
 
 
 def way_to(species: str, passes: dict[str, Pass], steps: Iterable[Step]) -> tuple[str, ...]:

@@ -88,6 +88,12 @@ def _read(smiles: str) -> Chem.Mol:
     return Chem.AddHs(molecule)
 
 
+def is_readable(smiles: str) -> bool:
+    """Whether RDKit reads a SMILES; some molecules have labels whose valences it does not know."""
+    with rdBase.BlockLogs():
+        return Chem.MolFromSmiles(smiles) is not None
+
+
 def _reason(smiles: str) -> str:
     """What RDKit objects to in a SMILES that it refused."""
     with rdBase.BlockLogs():

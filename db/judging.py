@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from chem.outcomes import Check, CheckName, Status
 from chem.verdict_rules import RULES, judged_again
+from db.base import utc_now
 from db.convert import check_values, to_verdict
 from db.statements import batches
 from db.tables import BarrierRow, LevelRow, ReactionRow, TransitionStateCheckRow, TransitionStateRow
@@ -125,5 +126,6 @@ def _named(
 
 
 def _store_verdict(session: Session, state_id: int, verdict: Status) -> None:
-    session.execute(update(TransitionStateRow).where(TransitionStateRow.id == state_id).values(verdict=verdict.value))
+    state = update(TransitionStateRow).where(TransitionStateRow.id == state_id)
+    session.execute(state.values(verdict=verdict.value, judged_at=utc_now()))
     session.execute(update(BarrierRow).where(BarrierRow.transition_state_id == state_id).values(verdict=verdict.value))

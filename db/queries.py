@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from chem.barrier_errors import error_bar_kcal_mol
-from chem.outcomes import CheckName, Failure, Outcome, Stage, Status
-from chem.units import KCAL_MOL_PER_EV, kcal_mol
+from chem.outcomes import CheckName, Failure, Status
+from chem.substructure import Substructure
+from chem.units import KCAL_MOL_PER_EV
 from db.campaign_tables import ReactionMembershipRow, SpeciesMembershipRow
 from db.campaigns import campaign_id
+from db.composition import reactions_with, species_with
 from db.convert import SIDE_SEPARATOR
+from db.shown import kcal_mol_or_none, own_outcome, shown_statement, to_shown
 from db.statements import select_in
 from db.tables import (
     CalculationRow,
@@ -26,7 +29,14 @@ from db.tables import (
     TransitionStateCheckRow,
     TransitionStateRow,
 )
-from db.views import calculation_ranking, shown_by, side_minimum, species_summary, transition_state_ranking
+from db.views import (
+    calculation_ranking,
+    shown_by,
+    side_minimum,
+    species_energy,
+    species_summary,
+    transition_state_ranking,
+)
 
 PENDING = "pending"  # outcome of a reaction whose own search is not done
 
@@ -40,10 +50,15 @@ class ReactionFilter:
         reaction_keys: Among these.
         species_key: With this species on either side.
         level_key: Shows transition states, searches and costs of this level of theory alone, of every reaction.
+        known_only: Leaves out reactions of which nothing was computed or queued (at the level, where there is one).
         verdicts: Verdict among these.
         outcomes: Outcome among these: intended, unintended, failed, pending.
+        lowest_barrier_kcal_mol: Forward barrier known and not below.
         highest_barrier_kcal_mol: Forward barrier known and not above.
-        limit: At most so many, oldest first.
+        elements: With every one of these elements, by symbol.
+        substructure: With a molecule that holds it.
+        lowest_first: In the order of their forward barriers, those without one last, in place of their age.
+        limit: At most so many, the first in order.
         offset: Leaving out so many before.
     """
 
@@ -51,11 +66,39 @@ class ReactionFilter:
     reaction_keys: frozenset[str] | None = None
     species_key: str | None = None
     level_key: str | None = None
+    known_only: bool = False
     verdicts: frozenset[Status] | None = None
     outcomes: frozenset[str] | None = None
+    lowest_barrier_kcal_mol: float | None = None
     highest_barrier_kcal_mol: float | None = None
+    elements: frozenset[str] = frozenset()
+    substructure: Substructure | None = None
+    lowest_first: bool = False
     limit: int | None = None
     offset: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeciesFilter:
+    """Which species to answer with; every condition that is given must hold.
+
+    Attributes:
+        level_key: With an energy at this level of theory, which is then shown.
+        lowest_barrier_kcal_mol: With known barriers away from it, none of them below; those of failed checks count for
+            nothing.
+        elements: With every one of these elements, by symbol.
+        substructure: That hold it.
+        limit: At most so many, oldest first.
+    """
+
+    level_key: str | None = None
+    lowest_barrier_kcal_mol: float | None = None
+    elements: frozenset[str] = frozenset()
+    substructure: Substructure | None = None
+    limit: int | None = None
+
+
+EVERY_SPECIES = SpeciesFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +181,7 @@ class SpeciesRecord:
 
 
 def reactions(session: Session, *, filters: ReactionFilter | None = None) -> list[ReactionRecord]:
-    """Reactions in the order in which they were stored.
+    """Reactions in the order in which they were stored, or as the filter says.
 
     Raises:
         ConfigurationError: There is no campaign of the name asked for.
@@ -151,13 +194,35 @@ def reactions(session: Session, *, filters: ReactionFilter | None = None) -> lis
         )
         statement = statement.where(ReactionRow.id.in_(members))
     if wanted.reaction_keys is None:
-        rows = session.execute(statement.order_by(ReactionRow.id).limit(wanted.limit).offset(wanted.offset)).all()
+        ordered = statement.order_by(*_order(wanted))
+        if wanted.substructure is None:
+            ordered = ordered.limit(wanted.limit).offset(wanted.offset)
+        rows: Iterable[Any] = session.execute(ordered)
     else:
-        found = sorted(
-            select_in(session, statement, ReactionRow.key, wanted.reaction_keys), key=lambda row: row.reaction_id
-        )
-        rows = found[wanted.offset :][: wanted.limit]
-    return _with_checks(session, rows)
+        found = select_in(session, statement, ReactionRow.key, wanted.reaction_keys)
+        rows = sorted(found, key=_place_by_barrier if wanted.lowest_first else lambda row: row.reaction_id)
+    if wanted.substructure is not None:
+        rows = (row for row in rows if _holds(row, wanted.substructure))
+    if wanted.reaction_keys is not None or wanted.substructure is not None:
+        end = None if wanted.limit is None else wanted.offset + wanted.limit
+        rows = islice(rows, wanted.offset, end)
+    return _with_checks(session, list(rows))
+
+
+def _order(filters: ReactionFilter) -> list[Any]:
+    if not filters.lowest_first:
+        return [ReactionRow.id]
+    return [transition_state_ranking.c.forward_ev.asc().nulls_last(), ReactionRow.key]
+
+
+def _place_by_barrier(row: Any) -> tuple[bool, float, str]:
+    return row.forward_ev is None, row.forward_ev or 0.0, row.key
+
+
+def _holds(row: Any, substructure: Substructure) -> bool:
+    """Whether a molecule of a reaction holds a substructure."""
+    molecules = (*row.reactant_smiles.split(SIDE_SEPARATOR), *row.product_smiles.split(SIDE_SEPARATOR))
+    return any(substructure.is_in(smiles) for smiles in molecules)
 
 
 def _with_checks(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
@@ -171,35 +236,74 @@ def _with_checks(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
     return [_reaction_record(row, checks.get(row.transition_state_id, {})) for row in rows]
 
 
-def species(session: Session, *, campaign: str | None = None) -> list[SpeciesRecord]:
+def species(
+    session: Session, *, campaign: str | None = None, filters: SpeciesFilter = EVERY_SPECIES
+) -> list[SpeciesRecord]:
     """Species in the order in which they were stored; with `campaign` only those that it reached.
 
     Raises:
         ConfigurationError: There is no campaign of this name.
     """
     view = species_summary
-    statement = select(view).order_by(view.c.species_id)
+    energy, level = view.c.energy_ev, view.c.level_key
+    if filters.level_key is not None:
+        energy, level = species_energy.c.energy_ev, species_energy.c.level_key
+    statement = select(
+        *(column for column in view.c if column.name not in ("energy_ev", "level_key")),
+        energy.label("energy_ev"),
+        level.label("level_key"),
+    ).order_by(view.c.species_id)
+    if filters.level_key is not None:
+        statement = (
+            statement.join(SpeciesRow, SpeciesRow.id == view.c.species_id)
+            .join(species_energy, species_energy.c.energy_key == SpeciesRow.energy_key)
+            .where(level == filters.level_key)
+        )
     if campaign is not None:
         statement = statement.join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == view.c.species_id).where(
             SpeciesMembershipRow.campaign_id == campaign_id(session, campaign)
         )
-    return [
-        SpeciesRecord(
-            key=row.species_key,
-            smiles=row.smiles,
-            formula=row.formula,
-            charge=row.charge,
-            multiplicity=row.multiplicity,
-            energy_ev=row.energy_ev,
-            level=row.level_key,
-            n_reactions=row.n_reactions,
-        )
-        for row in session.execute(statement)
-    ]
+    statement = statement.where(*species_with(filters.elements, view.c.formula))
+    if filters.lowest_barrier_kcal_mol is not None:
+        statement = statement.where(view.c.species_id.in_(_left_over_no_less_than(filters)))
+    if filters.substructure is None:
+        statement = statement.limit(filters.limit)
+    rows = session.execute(statement)
+    if filters.substructure is not None:
+        rows_that_match = (row for row in rows if filters.substructure.is_in(row.smiles))
+        return [_species_record(row) for row in islice(rows_that_match, filters.limit)]
+    return [_species_record(row) for row in rows]
+
+
+def _left_over_no_less_than(filters: SpeciesFilter) -> Select[Any]:
+    """Ids of the species whose lowest known barrier away is not below the one asked for."""
+    shown = transition_state_ranking
+    away = case((ReactionSpeciesRow.side == Side.REACTANT.value, shown.c.forward_ev), else_=shown.c.reverse_ev)
+    lowest = (filters.lowest_barrier_kcal_mol or 0.0) / KCAL_MOL_PER_EV
+    return (
+        select(ReactionSpeciesRow.species_id)
+        .join(shown, shown.c.reaction_id == ReactionSpeciesRow.reaction_id)
+        .where(*shown_by(shown, filters.level_key), shown.c.verdict != Status.FAILED.value)
+        .group_by(ReactionSpeciesRow.species_id)
+        .having(func.min(away) >= lowest)
+    )
+
+
+def _species_record(row: Any) -> SpeciesRecord:
+    return SpeciesRecord(
+        key=row.species_key,
+        smiles=row.smiles,
+        formula=row.formula,
+        charge=row.charge,
+        multiplicity=row.multiplicity,
+        energy_ev=row.energy_ev,
+        level=row.level_key,
+        n_reactions=row.n_reactions,
+    )
 
 
 def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
-    """All conditions but campaign, keys, limit and offset."""
+    """All conditions but campaign, keys, substructure, limit and offset."""
     shown, own = transition_state_ranking, calculation_ranking
     cost = select(
         CalculationRow.reaction_id,
@@ -210,40 +314,20 @@ def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
         cost = cost.where(CalculationRow.level_key == filters.level_key)
     costs = cost.subquery()
     reactants, products = side_minimum.alias(), side_minimum.alias()
-    outcome = func.coalesce(own.c.own_outcome, case((shown.c.calculation_id.is_not(None), Outcome.UNINTENDED.value)))
     statement = (
-        select(
-            ReactionRow.id.label("reaction_id"),
-            ReactionRow.key,
-            ReactionRow.reactant_smiles,
-            ReactionRow.product_smiles,
+        shown_statement(filters.level_key)
+        .add_columns(
             ReactionRow.mapped_smiles,
-            ReactionRow.degeneracy,
-            shown.c.transition_state_id,
-            shown.c.level_key,
-            shown.c.forward_ev,
-            shown.c.reverse_ev,
-            shown.c.error_ev,
             (TransitionStateRow.energy_ev - reactants.c.energy_ev).label("above_reactants_ev"),
             (TransitionStateRow.energy_ev - products.c.energy_ev).label("above_products_ev"),
-            shown.c.verdict,
-            outcome.label("outcome"),
-            own.c.failure_stage,
-            own.c.failure_kind,
-            own.c.failure_message,
-            CalculationRow.barrierless_side,
-            CalculationRow.barrierless_height_ev,
             func.coalesce(costs.c.gradient_calls, 0).label("gradient_calls"),
             func.coalesce(costs.c.seconds, 0.0).label("seconds"),
         )
-        .select_from(ReactionRow)
-        .outerjoin(shown, and_(shown.c.reaction_id == ReactionRow.id, *shown_by(shown, filters.level_key)))
         .outerjoin(TransitionStateRow, TransitionStateRow.id == shown.c.transition_state_id)
         .outerjoin(reactants, _minimum_of(reactants, Side.REACTANT, shown))
         .outerjoin(products, _minimum_of(products, Side.PRODUCT, shown))
-        .outerjoin(own, and_(own.c.reaction_id == ReactionRow.id, *shown_by(own, filters.level_key)))
-        .outerjoin(CalculationRow, CalculationRow.id == own.c.calculation_id)
         .outerjoin(costs, costs.c.reaction_id == ReactionRow.id)
+        .where(*reactions_with(filters.elements))
     )
     if filters.species_key is not None:
         taking_part = (
@@ -252,10 +336,14 @@ def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
             .where(SpeciesRow.key == filters.species_key)
         )
         statement = statement.where(ReactionRow.id.in_(taking_part))
+    if filters.known_only:
+        statement = statement.where(or_(shown.c.transition_state_id.is_not(None), own.c.calculation_id.is_not(None)))
     if filters.verdicts is not None:
         statement = statement.where(shown.c.verdict.in_([verdict.value for verdict in filters.verdicts]))
     if filters.outcomes is not None:
-        statement = statement.where(outcome.in_(filters.outcomes))
+        statement = statement.where(own_outcome().in_(filters.outcomes))
+    if filters.lowest_barrier_kcal_mol is not None:
+        statement = statement.where(shown.c.forward_ev >= filters.lowest_barrier_kcal_mol / KCAL_MOL_PER_EV)
     if filters.highest_barrier_kcal_mol is not None:
         statement = statement.where(shown.c.forward_ev <= filters.highest_barrier_kcal_mol / KCAL_MOL_PER_EV)
     return statement
@@ -271,39 +359,27 @@ def _minimum_of(minimum: Any, side: Side, shown: Any) -> ColumnElement[bool]:
 
 
 def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRecord:
-    failure = None
-    if row.failure_kind is not None:
-        failure = Failure(stage=Stage(row.failure_stage), kind=row.failure_kind, message=row.failure_message)
-    reactants = tuple(row.reactant_smiles.split(SIDE_SEPARATOR))
-    own_error = _kcal_mol_or_none(row.error_ev)
+    shown = to_shown(row)
     return ReactionRecord(
-        key=row.key,
-        reactants=reactants,
-        products=tuple(row.product_smiles.split(SIDE_SEPARATOR)),
+        key=shown.key,
+        reactants=shown.reactants,
+        products=shown.products,
         mapped_smiles=row.mapped_smiles,
-        degeneracy=row.degeneracy,
-        barrier_forward_kcal_mol=_kcal_mol_or_none(row.forward_ev),
-        barrier_reverse_kcal_mol=_kcal_mol_or_none(row.reverse_ev),
-        barrier_error_kcal_mol=own_error,
-        error_bar_95_kcal_mol=(
-            None
-            if row.forward_ev is None
-            else error_bar_kcal_mol(row.level_key, Status(row.verdict), reactants, own_error)
-        ),
-        height_above_reactant_minima_kcal_mol=_kcal_mol_or_none(row.above_reactants_ev),
-        height_above_product_minima_kcal_mol=_kcal_mol_or_none(row.above_products_ev),
-        level=row.level_key,
-        verdict=None if row.verdict is None else Status(row.verdict),
+        degeneracy=shown.degeneracy,
+        barrier_forward_kcal_mol=shown.barrier_forward_kcal_mol,
+        barrier_reverse_kcal_mol=shown.barrier_reverse_kcal_mol,
+        barrier_error_kcal_mol=shown.barrier_error_kcal_mol,
+        error_bar_95_kcal_mol=shown.error_bar_95_kcal_mol,
+        height_above_reactant_minima_kcal_mol=kcal_mol_or_none(row.above_reactants_ev),
+        height_above_product_minima_kcal_mol=kcal_mol_or_none(row.above_products_ev),
+        level=shown.level,
+        verdict=shown.verdict,
         checks=checks,
-        transition_state_id=row.transition_state_id,
-        outcome=row.outcome,
-        failure=failure,
-        barrierless_side=row.barrierless_side,
-        dissociation_kcal_mol=_kcal_mol_or_none(row.barrierless_height_ev),
+        transition_state_id=shown.transition_state_id,
+        outcome=shown.outcome,
+        failure=shown.failure,
+        barrierless_side=shown.barrierless_side,
+        dissociation_kcal_mol=shown.dissociation_kcal_mol,
         gradient_calls=int(row.gradient_calls),
         seconds=float(row.seconds),
     )
-
-
-def _kcal_mol_or_none(energy_ev: float | None) -> float | None:
-    return None if energy_ev is None else kcal_mol(energy_ev)

@@ -61,7 +61,7 @@ class SpeciesRow(Base):
     charge: Mapped[int]
     multiplicity: Mapped[int]
     graph: Mapped[dict[str, Any]]
-    created_at: Mapped[Moment]
+    created_at: Mapped[Moment] = mapped_column(index=True)
 
 
 class GeometryRow(Base):
@@ -109,7 +109,7 @@ class ReactionRow(Base):
     degeneracy: Mapped[int]
     reactant_graph: Mapped[dict[str, Any]]
     product_graph: Mapped[dict[str, Any]]
-    created_at: Mapped[Moment]
+    created_at: Mapped[Moment] = mapped_column(index=True)
 
 
 class ReactionSpeciesRow(Base):
@@ -168,6 +168,7 @@ class CalculationRow(FailureColumns, Base):
     __table_args__ = (
         UniqueConstraint("kind", "subject_key", "level_key", "settings_hash"),
         Index(None, "kind", "state", "place", "id"),
+        Index(None, "failure_kind", "failure_stage"),
         CheckConstraint("state IN ('pending', 'running', 'done', 'failed')", name="state"),
         CheckConstraint("(state = 'running') = (worker IS NOT NULL)", name="worker"),
     )
@@ -187,7 +188,7 @@ class CalculationRow(FailureColumns, Base):
     lease_expires_at: Mapped[datetime | None]
     enqueued_at: Mapped[Moment]
     started_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None] = mapped_column(index=True)
     finished_by: Mapped[str | None]
     gradient_calls: Mapped[int] = mapped_column(default=0)
     seconds: Mapped[float] = mapped_column(default=0.0)
@@ -267,7 +268,8 @@ class TransitionStateRow(Base):
     reactant_end_frequencies_cm1: Mapped[list[Any] | None]  # NULL where not computed, as for every search at one level
     product_end_frequencies_cm1: Mapped[list[Any] | None]
     walk: Mapped[dict[str, Any] | None]  # the fields of `chem.outcomes.Walk`, for a polished candidate
-    created_at: Mapped[Moment]
+    created_at: Mapped[Moment] = mapped_column(index=True)
+    judged_at: Mapped[datetime | None] = mapped_column(index=True)  # when its checks were judged again, otherwise
 
 
 class TransitionStateCheckRow(Base):

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Float, Integer, MetaData, String, Table
 
+from db.base import UtcDateTime
+
 _views = MetaData()  # apart from the tables, which migrations compare against
 
 transition_state_ranking = Table(
@@ -21,6 +23,14 @@ transition_state_ranking = Table(
     Column("error_ev", Float),
     Column("place", Integer),
     Column("place_at_level", Integer),
+)
+
+species_energy = Table(
+    "species_energy",
+    _views,
+    Column("energy_key", String),
+    Column("level_key", String),
+    Column("energy_ev", Float),
 )
 
 side_minimum = Table(
@@ -58,6 +68,44 @@ species_summary = Table(
     Column("energy_ev", Float),
     Column("level_key", String),
     Column("n_reactions", Integer),
+)
+
+level_difference = Table(
+    "level_difference",
+    _views,
+    Column("reaction_id", Integer),
+    Column("reaction_key", String),
+    Column("reactant_smiles", String),
+    Column("product_smiles", String),
+    Column("from_level_key", String),
+    Column("from_verdict", String),
+    Column("from_barrier_forward_kcal_mol", Float),
+    Column("from_barrier_reverse_kcal_mol", Float),
+    Column("from_barrier_error_kcal_mol", Float),
+    Column("level_key", String),
+    Column("verdict", String),
+    Column("barrier_forward_kcal_mol", Float),
+    Column("barrier_reverse_kcal_mol", Float),
+    Column("barrier_error_kcal_mol", Float),
+    Column("difference_forward_kcal_mol", Float),
+    Column("difference_reverse_kcal_mol", Float),
+)
+
+change_log = Table(
+    "change_log",
+    _views,
+    Column("what", String),
+    Column("happened_at", UtcDateTime),
+    Column("species_id", Integer),
+    Column("reaction_id", Integer),
+    Column("transition_state_id", Integer),
+    Column("calculation_id", Integer),
+    Column("outcome", String),
+    Column("verdict", String),
+    Column("level_key", String),
+    Column("barrier_forward_kcal_mol", Float),
+    Column("barrier_reverse_kcal_mol", Float),
+    Column("barrier_error_kcal_mol", Float),
 )
 
 
