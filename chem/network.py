@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from chem.step_index import SEED, easiest_arrivals, index_steps
+from chem.step_index import SEED, StepIndex, easiest_arrivals, index_steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,29 @@ def reachable_species(
     return frozenset(reached)
 
 
+def indexed(steps: Iterable[Step], further: Iterable[str] = ()) -> tuple[list[Step], list[str], StepIndex]:
+    """Steps by number, for walks over them.
+
+    Args:
+        steps: Known reactions.
+        further: Keys of species that count although no step has them.
+
+    Returns:
+        Steps in the order of their keys, keys of the species in theirs, and the index of both.
+    """
+    known = sorted(steps, key=lambda step: step.key)
+    names = sorted(set(further).union(*(step.reactants + step.products for step in known)))
+    number = {name: place for place, name in enumerate(names)}
+    sides = [side for step in known for side in (step.reactants, step.products)]
+    index = index_steps(
+        len(names),
+        [(step.barrier_forward_kcal_mol, step.barrier_reverse_kcal_mol) for step in known],
+        [len(side) for side in sides],
+        [number[name] for side in sides for name in side],
+    )
+    return known, names, index
+
+
 def lowest_passes(seeds: Iterable[str], steps: Iterable[Step]) -> dict[str, Pass]:
     """For each species that is reached, the way whose highest transition state is lowest (a minimax path).
 
@@ -93,16 +116,9 @@ def lowest_passes(seeds: Iterable[str], steps: Iterable[Step]) -> dict[str, Pass
         seeds: Keys of the species at hand, at zero energy.
         steps: Known reactions.
     """
-    at_hand, known = set(seeds), sorted(steps, key=lambda step: step.key)
-    names = sorted(at_hand.union(*(step.reactants + step.products for step in known)))
+    at_hand = set(seeds)
+    known, names, index = indexed(steps, at_hand)
     number = {name: place for place, name in enumerate(names)}
-    sides = [side for step in known for side in (step.reactants, step.products)]
-    index = index_steps(
-        len(names),
-        [(step.barrier_forward_kcal_mol, step.barrier_reverse_kcal_mol) for step in known],
-        [len(side) for side in sides],
-        [number[name] for side in sides for name in side],
-    )
     return {
         names[species]: Pass(
             level_kcal_mol=arrival.level_kcal_mol,

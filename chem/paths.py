@@ -16,25 +16,20 @@ first, which leaves most of a large network untouched.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 
-import numpy as np
-from numpy.typing import NDArray
-
 from chem.errors import ConfigurationError
 from chem.flux import rate_constant
 from chem.kinetics import BOLTZMANN_EV_PER_K
-from chem.network import Step
+from chem.step_index import StepIndex
 from chem.units import KCAL_MOL_PER_EV
 
 SAME_KCAL_MOL = 1e-9
 LONGEST = 50  # steps of a path
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 
 class PathCost(StrEnum):
@@ -47,22 +42,16 @@ class PathCost(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathStep:
-    """One step of a path.
+    """One step of a path; energies above its start.
 
     Attributes:
-        key: Of the reaction.
-        is_forward: Whether it is walked in the direction in which it is stored.
-        reactants: Species that it takes, in the direction of the path.
-        products: Species that it gives.
-        before_kcal_mol: Energy before the step above the start of the path.
-        saddle_kcal_mol: Energy of its transition state above the start.
-        after_kcal_mol: Energy after the step above the start.
+        direction: Of the index: even in the direction in which the step is stored, odd in the other.
+        before_kcal_mol: Energy before the step.
+        saddle_kcal_mol: Energy of its transition state.
+        after_kcal_mol: Energy after the step.
     """
 
-    key: str
-    is_forward: bool
-    reactants: tuple[str, ...]
-    products: tuple[str, ...]
+    direction: int
     before_kcal_mol: float
     saddle_kcal_mol: float
     after_kcal_mol: float
@@ -78,12 +67,12 @@ class NetworkPath:
     """A path from one species to another.
 
     Attributes:
-        species: Those that it leads through, start and goal included.
+        species: Numbers of those that it leads through, start and goal included.
         steps: One fewer than species.
         cost: kcal/mol for minimax and span, s^-1 for rate.
     """
 
-    species: tuple[str, ...]
+    species: tuple[int, ...]
     steps: tuple[PathStep, ...]
     cost: float
 
@@ -93,104 +82,41 @@ class NetworkPath:
         return max(step.saddle_kcal_mol for step in self.steps)
 
 
-class PathIndex:
-    """The steps of a network, laid out for looking for paths; made once, asked often.
+def lowest_paths(
+    index: StepIndex,
+    start: int,
+    goal: int,
+    *,
+    k: int = 1,
+    at_hand: Collection[int] = (),
+    cost: PathCost = PathCost.MINIMAX,
+    temperature_k: float = 500.0,
+) -> list[NetworkPath]:
+    """The k lowest paths, the lowest first; of equal cost the one with fewer steps.
+
+    No species is led through twice. A step may take, besides the species that the path has come to, the start, what is
+    at hand, and what an earlier step of the path made.
 
     Args:
-        steps: Known reactions; each is walked both ways.
+        index: The network.
+        start: Number of the species that the path begins with.
+        goal: Number of the species that it leads to.
+        k: How many.
+        at_hand: Numbers of the co-reactants that are there.
+        cost: What counts.
+        temperature_k: Temperature of `rate`; everything at 1 mol/L.
+
+    Returns:
+        Fewer where there are fewer.
+
+    Raises:
+        ConfigurationError: Start and goal are one, or a number is out of range.
     """
-
-    def __init__(self, steps: Iterable[Step]) -> None:
-        self.steps = list(steps)
-        names = sorted({each for step in self.steps for each in (*step.reactants, *step.products)})
-        self.number = {name: place for place, name in enumerate(names)}
-        self.names = names
-        heights = np.array([(step.barrier_forward_kcal_mol, step.barrier_reverse_kcal_mol) for step in self.steps])
-        self._heights: FloatArray = heights.reshape(-1)  # of way 2 i forward, of way 2 i + 1 in reverse
-        self._molecules: IntArray = np.array(
-            [len(side) for step in self.steps for side in (step.reactants, step.products)], dtype=np.int64
-        )
-        entries = [
-            (self.number[species], way)
-            for place, step in enumerate(self.steps)
-            for way, side in ((2 * place, step.reactants), (2 * place + 1, step.products))
-            for species in set(side)
-        ]
-        species, ways = np.array(entries, dtype=np.int64).reshape(-1, 2).T
-        order = np.argsort(species, kind="stable")
-        self._ways: IntArray = ways[order]
-        self._first: IntArray = np.searchsorted(species[order], np.arange(len(names) + 1))
-
-    def sides(self, way: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Reactants and products of a way."""
-        step = self.steps[way // 2]
-        return (step.products, step.reactants) if way % 2 else (step.reactants, step.products)
-
-    def lowest_paths(
-        self,
-        start: str,
-        goal: str,
-        *,
-        k: int = 1,
-        at_hand: Collection[str] = (),
-        cost: PathCost = PathCost.MINIMAX,
-        temperature_k: float = 500.0,
-    ) -> list[NetworkPath]:
-        """The k lowest paths, the lowest first; of equal cost the one with fewer steps.
-
-        No species is led through twice. A step may take, besides the species that the path has come to, the start, what
-        is at hand, and what an earlier step of the path made.
-
-        Args:
-            start: Species that the path begins with.
-            goal: Species that it leads to.
-            k: How many.
-            at_hand: Co-reactants that are there.
-            cost: What counts.
-            temperature_k: Temperature of `rate`; everything at 1 mol/L.
-
-        Returns:
-            Fewer where there are fewer.
-
-        Raises:
-            ConfigurationError: A species takes part in no step, start and goal are one, or a number is out of range.
-        """
-        for name in (start, goal):
-            if name not in self.number:
-                raise ConfigurationError(f"species {name} takes part in no step with a known barrier")
-        if start == goal:
-            raise ConfigurationError(f"a path leads from one species to another, not from {start} to itself")
-        if k < 1 or not temperature_k > 0:
-            raise ConfigurationError(f"k and the temperature must be positive, got {k} and {temperature_k}")
-        search = _Search(self, k, frozenset({start, *at_hand}), cost, temperature_k)
-        return search.run(start, goal)
-
-    def sorted_ways(self, species: int, raised: FloatArray | None) -> tuple[list[int], list[float]]:
-        """Ways that take a species with their heights, the lowest first.
-
-        Args:
-            species: Number of it.
-            raised: What is added to the height by the number of molecules that a way takes.
-        """
-        ways = self._ways[self._first[species] : self._first[species + 1]]
-        heights = self._heights[ways]
-        if raised is not None:
-            heights = heights + raised[self._molecules[ways]]
-        order = np.argsort(heights, kind="stable")
-        return ways[order].tolist(), heights[order].tolist()
-
-    def height(self, way: int) -> float:
-        """Of the transition state of a way above what it takes, kcal/mol."""
-        return float(self._heights[way])
-
-    def change(self, way: int) -> float:
-        """How much higher the products of a way lie than its reactants, kcal/mol."""
-        return float(self._heights[way] - self._heights[way ^ 1])
-
-    @property
-    def most_molecules(self) -> int:
-        """The largest number of molecules on a side."""
-        return int(self._molecules.max(initial=1))
+    if start == goal:
+        raise ConfigurationError("a path leads from one species to another, not from one to itself")
+    if k < 1 or not temperature_k > 0:
+        raise ConfigurationError(f"k and the temperature must be positive, got {k} and {temperature_k}")
+    return _Search(index, k, frozenset({start, *at_hand}), cost, temperature_k).run(start, goal)
 
 
 @dataclass(slots=True)
@@ -215,45 +141,37 @@ class _Label:
 
 
 class _Search:
-    def __init__(self, index: PathIndex, k: int, at_hand: frozenset[str], cost: PathCost, temperature_k: float) -> None:
+    def __init__(self, index: StepIndex, k: int, at_hand: frozenset[int], cost: PathCost, temperature_k: float) -> None:
         self._index, self._k, self._at_hand = index, k, at_hand
-        self._relative = cost is not PathCost.MINIMAX
-        self._thermal = BOLTZMANN_EV_PER_K * temperature_k * KCAL_MOL_PER_EV
         self._cost, self._temperature_k = cost, temperature_k
-        self._raised: FloatArray | None = None
-        if cost is PathCost.RATE:  # so many kcal/mol higher counts a way that is slower for its number of molecules
-            rates = [rate_constant(0.0, n, temperature_k) for n in range(1, index.most_molecules + 1)]
-            self._raised = -self._thermal * np.log(np.array([rates[0], *rates]) / rates[0])
+        self._relative = cost is not PathCost.MINIMAX
         self._sorted: dict[int, tuple[list[int], list[float]]] = {}
         self._kept: dict[int, list[tuple[float, int]]] = {}
         self._order = count()
         self._waiting: list[tuple[float, int, int, _Label, int]] = []
 
-    def run(self, start: str, goal: str) -> list[NetworkPath]:
+    def run(self, start: int, goal: int) -> list[NetworkPath]:
         index = self._index
-        target = index.number[goal]
-        self._push(_Label(index.number[start], -np.inf, 0.0), 0)
+        self._push(_Label(start, -math.inf, 0.0), 0)
         found: list[NetworkPath] = []
         while self._waiting and len(found) < self._k:
             _, _, _, label, place = heapq.heappop(self._waiting)
             self._push(label, place + 1)
             ways, heights = self._ways_of(label.species)
             way, height = ways[place], heights[place]
-            reactants, products = index.sides(way)
-            led_through = self._led_through(label)
-            others = set(reactants) - {index.names[label.species]} - self._at_hand
+            others = set(index.side(way)) - {label.species} - self._at_hand
             if others and not others <= self._made(label):
                 continue
-            energy = label.energy + index.change(way)
+            energy = label.energy + self._change(way)
             if self._relative:
                 energy = max(energy, 0.0)
             cost = max(label.cost, label.energy + height)
-            for product in set(products):
-                species = index.number[product]
-                if species in led_through:
+            led_through = {each.species for each in _chain(label)}
+            for product in dict.fromkeys(index.side(way ^ 1)):
+                if product in led_through:
                     continue
-                after = _Label(species, cost, energy, label, way, label.length + 1)
-                if species == target:
+                after = _Label(product, cost, energy, label, way, label.length + 1)
+                if product == goal:
                     found.append(self._path(after))
                     if len(found) == self._k:
                         break
@@ -269,9 +187,24 @@ class _Search:
             heapq.heappush(self._waiting, (cost, label.length + 1, next(self._order), label, place))
 
     def _ways_of(self, species: int) -> tuple[list[int], list[float]]:
+        """Directions that take a species, with what they count, the lowest first."""
         if species not in self._sorted:
-            self._sorted[species] = self._index.sorted_ways(species, self._raised)
+            counted = sorted((self._counted(way), way) for way in self._index.taking(species))
+            self._sorted[species] = [way for _, way in counted], [height for height, _ in counted]
         return self._sorted[species]
+
+    def _counted(self, way: int) -> float:
+        """Height of a direction; for rates raised as one molecule would have to climb more to be as slow as several."""
+        height = self._index.heights_kcal_mol[way]
+        molecules = len(self._index.side(way))
+        if self._cost is not PathCost.RATE or molecules == 1:
+            return height
+        slower = rate_constant(0.0, molecules, self._temperature_k) / rate_constant(0.0, 1, self._temperature_k)
+        return height - BOLTZMANN_EV_PER_K * self._temperature_k * KCAL_MOL_PER_EV * math.log(slower)
+
+    def _change(self, way: int) -> float:
+        """How much higher the products of a direction lie than what it takes."""
+        return self._index.heights_kcal_mol[way] - self._index.heights_kcal_mol[way ^ 1]
 
     def _is_worth_keeping(self, label: _Label) -> bool:
         """Whether fewer than k labels of its species beat it; those kept so far cost no more."""
@@ -282,37 +215,26 @@ class _Search:
         kept.append((label.energy, label.length))
         return True
 
-    def _led_through(self, label: _Label) -> set[int]:
-        return {each.species for each in _chain(label)}
-
-    def _made(self, label: _Label) -> set[str]:
+    def _made(self, label: _Label) -> set[int]:
         """Everything that the steps of a partial path make."""
-        return {product for each in _chain(label) if each.way >= 0 for product in self._index.sides(each.way)[1]}
+        return {product for each in _chain(label) if each.way >= 0 for product in self._index.side(each.way ^ 1)}
 
     def _path(self, label: _Label) -> NetworkPath:
         chain = _chain(label)[::-1]
         energy, steps = 0.0, []
         for each in chain[1:]:
-            reactants, products = self._index.sides(each.way)
-            height, after = self._index.height(each.way), energy + self._index.change(each.way)
+            after = energy + self._change(each.way)
             steps.append(
                 PathStep(
-                    key=self._index.steps[each.way // 2].key,
-                    is_forward=each.way % 2 == 0,
-                    reactants=reactants,
-                    products=products,
+                    direction=each.way,
                     before_kcal_mol=energy,
-                    saddle_kcal_mol=energy + height,
+                    saddle_kcal_mol=energy + self._index.heights_kcal_mol[each.way],
                     after_kcal_mol=after,
                 )
             )
             energy = after
-        cost = label.cost
-        if self._cost is PathCost.RATE:
-            cost = rate_constant(cost, 1, self._temperature_k)
-        return NetworkPath(
-            species=tuple(self._index.names[each.species] for each in chain), steps=tuple(steps), cost=cost
-        )
+        cost = label.cost if self._cost is not PathCost.RATE else rate_constant(label.cost, 1, self._temperature_k)
+        return NetworkPath(species=tuple(each.species for each in chain), steps=tuple(steps), cost=cost)
 
 
 def _chain(label: _Label) -> list[_Label]:
