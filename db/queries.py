@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from chem.units import KCAL_MOL_PER_EV, kcal_mol
 from db.campaign_tables import ReactionMembershipRow, SpeciesMembershipRow
 from db.campaigns import campaign_id
 from db.convert import SIDE_SEPARATOR
-from db.statements import select_in
+from db.statements import ROWS_PER_STATEMENT, select_in, streamed
 from db.tables import (
     CalculationRow,
     ReactionRow,
@@ -26,7 +26,14 @@ from db.tables import (
     TransitionStateCheckRow,
     TransitionStateRow,
 )
-from db.views import calculation_ranking, shown_by, side_minimum, species_summary, transition_state_ranking
+from db.views import (
+    calculation_ranking,
+    shown_by,
+    side_minimum,
+    species_energy,
+    species_summary,
+    transition_state_ranking,
+)
 
 PENDING = "pending"  # outcome of a reaction whose own search is not done
 
@@ -144,12 +151,7 @@ def reactions(session: Session, *, filters: ReactionFilter | None = None) -> lis
         ConfigurationError: There is no campaign of the name asked for.
     """
     wanted = filters or ReactionFilter()
-    statement = _reaction_statement(wanted)
-    if wanted.campaign is not None:
-        members = select(ReactionMembershipRow.reaction_id).where(
-            ReactionMembershipRow.campaign_id == campaign_id(session, wanted.campaign)
-        )
-        statement = statement.where(ReactionRow.id.in_(members))
+    statement = _of_campaign(session, _reaction_statement(wanted), wanted.campaign)
     if wanted.reaction_keys is None:
         rows = session.execute(statement.order_by(ReactionRow.id).limit(wanted.limit).offset(wanted.offset)).all()
     else:
@@ -158,6 +160,25 @@ def reactions(session: Session, *, filters: ReactionFilter | None = None) -> lis
         )
         rows = found[wanted.offset :][: wanted.limit]
     return _with_checks(session, rows)
+
+
+def stream_reactions(
+    session: Session, *, filters: ReactionFilter, at_once: int = ROWS_PER_STATEMENT
+) -> Iterator[list[ReactionRecord]]:
+    """What `reactions` gives without `reaction_keys`, so many at a time and never all of them in memory."""
+    statement = _of_campaign(session, _reaction_statement(filters), filters.campaign).order_by(ReactionRow.id)
+    rows = session.execute(statement.limit(filters.limit).offset(filters.offset), execution_options=streamed(at_once))
+    for part in rows.partitions():
+        yield _with_checks(session, part)
+
+
+def _of_campaign(session: Session, statement: Select[Any], campaign: str | None) -> Select[Any]:
+    if campaign is None:
+        return statement
+    members = select(ReactionMembershipRow.reaction_id).where(
+        ReactionMembershipRow.campaign_id == campaign_id(session, campaign)
+    )
+    return statement.where(ReactionRow.id.in_(members))
 
 
 def _with_checks(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
@@ -171,14 +192,29 @@ def _with_checks(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
     return [_reaction_record(row, checks.get(row.transition_state_id, {})) for row in rows]
 
 
-def species(session: Session, *, campaign: str | None = None) -> list[SpeciesRecord]:
+def species(session: Session, *, campaign: str | None = None, level_key: str | None = None) -> list[SpeciesRecord]:
     """Species in the order in which they were stored; with `campaign` only those that it reached.
+
+    Energies are of the latest level at which each was seen, or with `level_key` of that level alone.
 
     Raises:
         ConfigurationError: There is no campaign of this name.
     """
     view = species_summary
     statement = select(view).order_by(view.c.species_id)
+    if level_key is not None:
+        statement = (
+            statement.with_only_columns(
+                *(column for column in view.c if column.name not in ("energy_ev", "level_key")),
+                species_energy.c.energy_ev,
+                species_energy.c.level_key,
+            )
+            .join(SpeciesRow, SpeciesRow.id == view.c.species_id)
+            .outerjoin(
+                species_energy,
+                and_(species_energy.c.energy_key == SpeciesRow.energy_key, species_energy.c.level_key == level_key),
+            )
+        )
     if campaign is not None:
         statement = statement.join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == view.c.species_id).where(
             SpeciesMembershipRow.campaign_id == campaign_id(session, campaign)

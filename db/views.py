@@ -23,6 +23,14 @@ transition_state_ranking = Table(
     Column("place_at_level", Integer),
 )
 
+species_energy = Table(
+    "species_energy",
+    _views,
+    Column("energy_key", String),
+    Column("level_key", String),
+    Column("energy_ev", Float),
+)
+
 side_minimum = Table(
     "side_minimum",
     _views,
