@@ -1,4 +1,4 @@
-"""`cairn export` and `cairn import`: a network for other programs, for publication, and from one database to another."""
+"""`cairn export` and `cairn import`: a network for other programs, for publication, for another database."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def export_command(
 ) -> None:
     """Write verified transition states and their reactions for other programs.
 
-    Nothing that is not proved leaves unless --verdict names it; every row, node, edge and structure says its verdict and
-    its level. Barriers are in kcal/mol, energies in eV, positions in Angstrom, frequencies in cm-1. The file appears whole
-    or not at all.
+    Nothing that is not proved leaves unless --verdict names it; every row, node, edge and structure says its verdict
+    and its level. Barriers are in kcal/mol, energies in eV, positions in Angstrom, frequencies in cm-1. The file
+    appears whole or not at all.
 
     Examples:
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, Table, select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from db.convert import Values
@@ -72,7 +72,7 @@ def merge(archive: Engine, target: Engine) -> Merged:
     return merged
 
 
-def _parts(there: Session, table: Table) -> Iterator[list[Values]]:
+def _parts(there: Session, table: Any) -> Iterator[list[Values]]:
     """Rows in the order of their ids, which in an archive is that of their keys, so that writers meet in one order."""
     rows = there.execute(select(table).order_by(table.c.id), execution_options=streamed())
     for part in rows.mappings().partitions():

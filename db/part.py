@@ -22,6 +22,7 @@ from chem.outcomes import Status
 from db.base import Base
 from db.convert import settings_hash
 from db.engine import open_database, reading, writing
+from db.part_schema import create_file
 from db.portable import portable_settings, state_keys
 from db.selection import Selection, chosen_states, count_by_verdict, stored_level_key
 from db.statements import streamed
@@ -122,7 +123,8 @@ def part_of(
             states = Counter({status: count for status, count in found.items() if status in verdicts})
             if not states:
                 raise DatabaseError(_nothing(selection, found))
-            engine = open_database(folder / FILE_NAME)
+            create_file(folder / FILE_NAME)
+            engine = open_database(folder / FILE_NAME, create=False)
             try:
                 with writing(engine) as here:
                     _stage(there, here, chosen_states(there, selection))
@@ -165,7 +167,7 @@ def _stage(there: Session, here: Session, states: Select[Any]) -> None:
             here.execute(insert(staged), _as_they_leave(there, table, part))
 
 
-def _as_they_leave(there: Session, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _as_they_leave(there: Session, table: Table, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows of a table with identities that hold everywhere, and without what is only known here."""
     if table is CalculationRow.__table__:
         return [_portable_calculation(row) for row in rows]

@@ -43,10 +43,12 @@ def stored_level_key(session: Session, name: str) -> str:
         DatabaseError: None is stored under it, or several of one name; the message lists what there is.
     """
     rows = session.execute(select(LevelRow.key, LevelRow.name).order_by(LevelRow.id)).all()
-    keys = dict.fromkeys(key for key, _ in rows)
+    keys: dict[str, None] = dict.fromkeys(key for key, _ in rows)
     if name in keys:
         return name
-    found = dict.fromkeys(key for key, own in rows if name.strip().lower() in (key.lower(), own.lower()))
+    found: dict[str, None] = dict.fromkeys(
+        key for key, own in rows if name.strip().lower() in (key.lower(), own.lower())
+    )
     if len(found) == 1:
         return next(iter(found))
     choice = ", ".join(found or keys) or "no level of theory"

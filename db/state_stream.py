@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chem.barrier_errors import error_bar_kcal_mol
+from chem.types import Geometry
 from chem.units import kcal_mol
 from db.convert import SIDE_SEPARATOR
 from db.selection import Selection, chosen_states
@@ -55,6 +57,58 @@ class FiledState:
         if state.barrier is None:
             return None
         return error_bar_kcal_mol(state.level.key, state.verdict.status, self.reactants, self.barrier_error_kcal_mol)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Structure:
+    """A saddle point or an end of its reaction path.
+
+    Attributes:
+        role: transition_state, reactant_end or product_end.
+        geometry: Atoms in the order of the transition state.
+        energy_ev: Electronic energy; None where unknown.
+        known: What else is known, units in the names; None where it is not.
+    """
+
+    role: str
+    geometry: Geometry
+    energy_ev: float | None
+    known: Mapping[str, Any]
+
+
+def structures(filed: FiledState) -> tuple[Structure | None, Structure, Structure | None]:
+    """Reactant end, saddle point and product end of a transition state, each with verdict, level and keys."""
+    state = filed.record.transition_state
+    forward, reverse = filed.barriers_kcal_mol
+    imaginary = state.imaginary_frequencies_cm1
+    common = {
+        "reaction_key": filed.reaction_key,
+        "transition_state_key": filed.key,
+        "level": state.level.key,
+        "program": " ".join(part for part in (state.level.program, state.level.version) if part) or None,
+        "verdict": state.verdict.status.value,
+        "charge": state.geometry.charge,
+        "multiplicity": state.geometry.multiplicity,
+        "reactants": list(filed.reactants),
+        "products": list(filed.products),
+        "mapped_smiles": filed.mapped_smiles or None,
+    }
+    own = {
+        "imaginary_frequency_cm1": imaginary[0] if imaginary else None,
+        "barrier_forward_kcal_mol": forward,
+        "barrier_reverse_kcal_mol": reverse,
+        "barrier_error_kcal_mol": filed.barrier_error_kcal_mol,
+        "error_bar_95_kcal_mol": filed.error_bar_95_kcal_mol,
+    }
+
+    def end(role: str, geometry: Geometry | None, energy_ev: float | None) -> Structure | None:
+        return None if geometry is None else Structure(role=role, geometry=geometry, energy_ev=energy_ev, known=common)
+
+    return (
+        end("reactant_end", state.reactant_end, state.reactant_end_energy_ev),
+        Structure(role="transition_state", geometry=state.geometry, energy_ev=state.energy_ev, known={**common, **own}),
+        end("product_end", state.product_end, state.product_end_energy_ev),
+    )
 
 
 def stream_states(

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 from sqlalchemy import func, select
@@ -23,7 +23,7 @@ from db.engine import reading
 from db.part import FILE_NAME, Part
 from db.schema import schema_versions
 from db.selection import count_network
-from db.tables import CalculationRow, LevelRow, SpeciesRow, TransitionStateRow
+from db.tables import CalculationRow, LevelRow, TransitionStateRow
 from report.exports import archive_text, csv_tables, extended_xyz, graphml
 from report.exports.archive_text import Contents, Licence
 from report.exports.formats import ExportOptions
@@ -78,7 +78,15 @@ def files(folder: Path) -> Iterator[tuple[str, Path]]:
 def digest(file: Path) -> str:
     """SHA-256 of a file."""
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return digest_of(stream)
+
+
+def digest_of(stream: IO[bytes]) -> str:
+    """SHA-256 of what a stream still holds."""
+    found = hashlib.sha256()
+    while part := stream.read(_READ_AT_ONCE):
+        found.update(part)
+    return found.hexdigest()
 
 
 def _write_files(part: Part, folder: Path, options: ExportOptions) -> None:
@@ -92,7 +100,7 @@ def _write_files(part: Part, folder: Path, options: ExportOptions) -> None:
         versions = _versions(session)
         n_species, n_reactions = count_network(session, part.shown)
         contents = Contents(
-            title=options.title or _title(session),
+            title=options.title or f"Reaction network of {n_reactions} elementary reactions",
             authors=options.authors,
             licence_id=options.licence,
             licence=LICENCES[options.licence],
@@ -117,11 +125,6 @@ def _write_files(part: Part, folder: Path, options: ExportOptions) -> None:
 
 def _write_json(file: Path, value: Any) -> None:
     file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-
-
-def _title(session: Session) -> str:
-    species = session.scalars(select(SpeciesRow.formula).order_by(func.length(SpeciesRow.formula).desc())).first()
-    return f"Reaction network of {species}: transition states, barriers and reaction paths"
 
 
 def _levels(session: Session) -> list[dict[str, Any]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -19,7 +19,7 @@ from db.merging import Merged, merge
 from db.part import FILE_NAME
 from db.schema import schema_versions
 from db.upkeep import check
-from report.exports.archive import CHECKSUMS, NAME, VERSION, VERSIONS
+from report.exports.archive import CHECKSUMS, NAME, VERSION, VERSIONS, digest_of
 from report.exports.output import told_of_full_disk
 
 _READ_AT_ONCE = 2**20
@@ -65,7 +65,7 @@ def _unpack_checked(path: Path, file: Path) -> None:
             _check_sums(path, packed)
             with packed.open(FILE_NAME) as source, file.open("wb") as target:
                 shutil.copyfileobj(source, target, _READ_AT_ONCE)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, zipfile.zlib.error) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
         raise InputError(f"{path} is damaged or no zip file: {error}; get it again") from error
 
 
@@ -88,13 +88,13 @@ def _check_kind(path: Path, packed: zipfile.ZipFile) -> None:
     newer = layout != VERSION or schema not in known
     if newer:
         raise DatabaseError(
-            f"archive {path} has layout {layout} and schema version {schema}, which this program, with layout {VERSION} and"
-            f" schema version {known[-1]}, does not know: a newer Cairn wrote it; update Cairn"
+            f"archive {path} has layout {layout} and schema version {schema}, which this program, with layout {VERSION}"
+            f" and schema version {known[-1]}, does not know: a newer Cairn wrote it; update Cairn"
         )
     if schema != known[-1]:
         raise DatabaseError(
-            f"archive {path} has schema version {schema}, older than this program's {known[-1]}; unpack {FILE_NAME} from it,"
-            f" run `cairn db upgrade` on that, export it again with `cairn export archive`, and import the new archive"
+            f"archive {path} has schema version {schema}, older than this program's {known[-1]}; unpack {FILE_NAME}"
+            " from it, run `cairn db upgrade` on that, and import what `cairn export archive` makes of it"
         )
 
 
@@ -110,7 +110,7 @@ def _check_sums(path: Path, packed: zipfile.ZipFile) -> None:
         raise InputError(f"{path} was changed: {', '.join(foreign)} is not in its {CHECKSUMS}; get it again")
     for name, digest in sums.items():
         with packed.open(name) as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
+            if digest_of(stream) != digest:
                 raise InputError(f"{path} is damaged: {name} does not match its checksum; get it again")
 
 

@@ -83,9 +83,10 @@ def readme(contents: Contents) -> str:
 
 An archive of a reaction network, made with Cairn {contents.versions["cairn"]}: {_sentence(contents)}
 
-A verdict says how far a transition state was proved. `passed`: every check that was run holds, among them one imaginary
-mode and a reaction path that ends in the right molecules. `could_not_check`: a check could not be run. `failed`: a check
-does not hold. `estimated`: nothing was checked. No barrier stands here without its verdict and its level of theory.
+A verdict says how far a transition state was proved. `passed`: every check that was run holds, among them one
+imaginary mode and a reaction path that ends in the right molecules. `could_not_check`: a check could not be run.
+`failed`: a check does not hold. `estimated`: nothing was checked. No barrier stands here without its verdict and its
+level of theory.
 
 | level of theory | program | transition states |
 |---|---|---|
@@ -97,9 +98,9 @@ Programs behind the numbers: {programs}. Schema of the database: {contents.versi
 |---|---|
 {places}
 
-Barriers are electronic energies of a transition state above the two ends of its own reaction path. Reactions are written
-in the direction in which they were first stored; `reactants` and `products` are SMILES joined by ` + `. Atoms of a
-transition state stand in the order of the reaction that was searched for (`searched_reaction_key`).
+Barriers are electronic energies of a transition state above the two ends of its own reaction path. Reactions are
+written in the direction in which they were first stored; `reactants` and `products` are SMILES joined by ` + `. Atoms
+of a transition state stand in the order of the reaction that was searched for (`searched_reaction_key`).
 
 ## Reading it
 
@@ -122,8 +123,8 @@ cairn import ARCHIVE.zip --db sqlite:///network.db
 cairn query reactions --db sqlite:///network.db
 ```
 
-An import adds what a database does not have and changes nothing that it has: two networks become one, and an import that
-is repeated does nothing.
+An import adds what a database does not have and changes nothing that it has: two networks become one, and an import
+that is repeated does nothing.
 
 ## Licence
 

@@ -32,7 +32,7 @@ def write(part: Part, path: Path, options: ExportOptions) -> None:  # noqa: ARG0
 
 def _write_tables(part: Part, folder: Path) -> None:
     try:
-        import pyarrow as pa  # noqa: PLC0415 - heavy, and needed here alone
+        import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415 - heavy, and needed here alone
         from pyarrow import parquet  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise InputError("parquet needs pyarrow, which is not installed; run: pip install pyarrow") from error
