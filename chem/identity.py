@@ -213,6 +213,34 @@ def make_reaction(reactant: MolecularGraph, product: MolecularGraph, degeneracy:
     )
 
 
+def order_onto(
+    reactant: MolecularGraph, product: MolecularGraph, onto: tuple[MolecularGraph, MolecularGraph]
+) -> tuple[int, ...] | None:
+    """How the atoms of a reaction are to be reordered to stand as in another writing of it, in the same direction.
+
+    Args:
+        reactant: Reactant molecules as one graph.
+        product: Product molecules in the same atom order.
+        onto: The two sides of the other writing.
+
+    Returns:
+        Atom k of the other writing is atom `order[k]` of this one, one of the equivalent ways; None where the two are
+        different reactions.
+    """
+    places = []
+    for one, other in ((reactant, product), onto):
+        form = _stereo_mapping_form(one, other) or mapping_form(one, other)
+        places.append(form.order)
+    order = tuple(here for _, here in sorted(zip(places[1], places[0], strict=False)))
+    if len(order) != onto[0].n_atoms or reactant.n_atoms != onto[0].n_atoms:
+        return None
+    same = all(
+        one.permuted(order).without_stereo() == other.without_stereo()
+        for one, other in zip((reactant, product), onto, strict=True)
+    )
+    return order if same else None
+
+
 def mapped_smiles(reaction: Reaction) -> str:
     """Atom-mapped reaction SMILES with every hydrogen, map numbers being atom places counted from 1."""
     return f"{write_mapped_smiles(reaction.reactant_graph)}>>{write_mapped_smiles(reaction.product_graph)}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,10 @@ from ase.io import read, write
 from chem.clashes import check_distances
 from chem.errors import GeometryError
 from chem.types import Geometry
+
+_NUMBER_OR_TRUTH = re.compile(
+    r"[-+]?[\d_]*\.?[\d_]*(e[-+]?[\d_]+)?|[-+]?(nan|inf|infinity)|t|f|true|false", re.IGNORECASE
+)
 
 
 def read_xyz(path: Path, *, charge: int = 0, multiplicity: int = 1) -> Geometry:
@@ -73,13 +80,34 @@ def write_xyz(path: Path, geometry: Geometry, comment: str = "") -> None:
 
 
 def write_extended_xyz(path: Path, structures: Iterable[tuple[Geometry, Mapping[str, object]]]) -> None:
-    """Write structures with what is known of each as keys of its second line; what is None is left out."""
-    frames = [
-        Atoms(
-            numbers=geometry.numbers,
-            positions=geometry.positions,
-            info={name: value for name, value in known.items() if value is not None},
-        )
-        for geometry, known in structures
-    ]
-    write(path, frames, format="extxyz")
+    """Write structures with what is known of each as keys of its second line; what is None is left out.
+
+    One structure is in memory at a time. Text of any kind is read back by ASE as it was, also text that looks like a
+    number or holds quotes or line breaks; an `energy` in eV becomes the energy of a calculator.
+    """
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for geometry, known in structures:
+            atoms = Atoms(
+                numbers=geometry.numbers,
+                positions=geometry.positions,
+                info={name: _readable(value) for name, value in known.items() if value is not None},
+            )
+            write(file, atoms, format="extxyz")
+
+
+def _readable(value: object) -> object:
+    """The value in a form that ASE reads back unchanged.
+
+    ASE escapes quotes but no backslashes, keeps line breaks, and takes text that looks like numbers or truth values for
+    these; JSON, with its backslashes escaped once more, survives all that.
+    """
+    if isinstance(value, Real) or (isinstance(value, str) and _stays_text(value)):
+        return value
+    return "_JSON " + json.dumps(value).replace("\\", "\\\\")
+
+
+def _stays_text(value: str) -> bool:
+    """Whether ASE reads the text as it stands: one of its words is neither a number nor a truth value, and so on."""
+    words = re.findall(r"[^\s,]+", value)
+    special = value.startswith("_JSON") or '"' in value or "\\" in value or not value.isprintable()
+    return not special and not all(_NUMBER_OR_TRUTH.fullmatch(word) for word in words)

@@ -16,6 +16,7 @@ from cli.conformers import conformers_command
 from cli.db import db_app
 from cli.enumerate import enumerate_command
 from cli.evaluate import evaluate_app
+from cli.exchange import export_command, import_command
 from cli.explore import explore_command
 from cli.generate import generate_command
 from cli.kinetics import kinetics_command
@@ -55,6 +56,8 @@ app.command("label")(label_command)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(query_app, name="query")
+app.command("export")(export_command)
+app.command("import")(import_command)
 app.command("levels")(levels_command)
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(db_app, name="db")

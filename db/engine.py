@@ -21,15 +21,17 @@ from db.schema import Schema, SchemaState, find_schema, migrate, schema_versions
 BUSY_TIMEOUT_MS = 30_000  # four writers on one SQLite file: no error with it, a quarter of transactions fail without
 _SCHEMA_LOCK = 0x636169726E  # PostgreSQL advisory lock while the schema is made: "cairn" in ASCII
 _READ_ONLY = "cairn_read_only"
-_INSUFFICIENT_PRIVILEGE = "42501"  # of PostgreSQL
+_READ_ONLY_OPTIONS = {_READ_ONLY: True, "postgresql_readonly": True}
+_MAY_NOT_WRITE = ("42501", "25006")  # PostgreSQL: insufficient privilege, read-only transaction
 
 
-def open_database(url: str | Path, *, create: bool = True) -> Engine:
+def open_database(url: str | Path, *, create: bool = True, read_only: bool = False) -> Engine:
     """Open a database and make sure that it has this program's schema.
 
     Args:
         url: Path of an SQLite file, or a URL such as `sqlite:///network.db` or `postgresql://user@host/network`.
         create: Make the file and the tables where there are none.
+        read_only: Refuse every write through the engine, also in `writing`; needs a database that exists.
 
     Returns:
         An engine; call its `dispose` when done.
@@ -40,15 +42,19 @@ def open_database(url: str | Path, *, create: bool = True) -> Engine:
     """
     target = _parse(url)
     name = _name(target)
+    create = create and not read_only
     _prepare_file(target, name, create=create)
     engine = _engine(target, name)
+    if read_only:
+        engine = engine.execution_options(**_READ_ONLY_OPTIONS)
     try:
         with _connection_errors(name), reading(engine) as session:
             schema = find_schema(session.connection())
         if schema.state is SchemaState.EMPTY and create:
             schema = _migrate(engine, name, when=SchemaState.EMPTY)
         _refuse_other_schemas(schema, name)
-        _set_write_ahead_log(engine, name)
+        if not read_only:
+            _set_write_ahead_log(engine, name)
     except BaseException:
         engine.dispose()
         raise
@@ -105,7 +111,7 @@ def writing(engine: Engine) -> Iterator[Session]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """A session that sees one consistent state, blocks no writer and cannot write."""
-    options: dict[str, Any] = {_READ_ONLY: True, "postgresql_readonly": True}
+    options: dict[str, Any] = dict(_READ_ONLY_OPTIONS)
     if engine.dialect.name == "postgresql":
         options["isolation_level"] = "REPEATABLE READ"
     with Session(engine.execution_options(**options)) as session, session.begin():
@@ -142,7 +148,7 @@ def without_password(url: str) -> str:
 
 def _may_not_write(error: DBAPIError) -> bool:
     """Whether a statement failed for want of the right to write."""
-    if getattr(error.orig, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE:
+    if getattr(error.orig, "sqlstate", None) in _MAY_NOT_WRITE:
         return True
     return getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_READONLY")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -19,7 +19,7 @@ from db.campaigns import campaign_id
 from db.composition import reactions_with, species_with
 from db.convert import SIDE_SEPARATOR
 from db.shown import kcal_mol_or_none, own_outcome, shown_statement, to_shown
-from db.statements import select_in
+from db.statements import ROWS_PER_STATEMENT, select_in, streamed
 from db.tables import (
     CalculationRow,
     ReactionRow,
@@ -187,12 +187,7 @@ def reactions(session: Session, *, filters: ReactionFilter | None = None) -> lis
         ConfigurationError: There is no campaign of the name asked for.
     """
     wanted = filters or ReactionFilter()
-    statement = _reaction_statement(wanted)
-    if wanted.campaign is not None:
-        members = select(ReactionMembershipRow.reaction_id).where(
-            ReactionMembershipRow.campaign_id == campaign_id(session, wanted.campaign)
-        )
-        statement = statement.where(ReactionRow.id.in_(members))
+    statement = _of_campaign(session, _reaction_statement(wanted), wanted.campaign)
     if wanted.reaction_keys is None:
         ordered = statement.order_by(*_order(wanted))
         if wanted.substructure is None:
@@ -225,6 +220,25 @@ def _holds(row: Any, substructure: Substructure) -> bool:
     return any(substructure.is_in(smiles) for smiles in molecules)
 
 
+def stream_reactions(
+    session: Session, *, filters: ReactionFilter, at_once: int = ROWS_PER_STATEMENT
+) -> Iterator[list[ReactionRecord]]:
+    """What `reactions` gives without `reaction_keys`, so many at a time and never all of them in memory."""
+    statement = _of_campaign(session, _reaction_statement(filters), filters.campaign).order_by(ReactionRow.id)
+    rows = session.execute(statement.limit(filters.limit).offset(filters.offset), execution_options=streamed(at_once))
+    for part in rows.partitions():
+        yield _with_checks(session, part)
+
+
+def _of_campaign(session: Session, statement: Select[Any], campaign: str | None) -> Select[Any]:
+    if campaign is None:
+        return statement
+    members = select(ReactionMembershipRow.reaction_id).where(
+        ReactionMembershipRow.campaign_id == campaign_id(session, campaign)
+    )
+    return statement.where(ReactionRow.id.in_(members))
+
+
 def _with_checks(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
     checks: dict[int, dict[CheckName, Status]] = defaultdict(dict)
     statement = select(
@@ -237,27 +251,35 @@ def _with_checks(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
 
 
 def species(
-    session: Session, *, campaign: str | None = None, filters: SpeciesFilter = EVERY_SPECIES
+    session: Session,
+    *,
+    campaign: str | None = None,
+    level_key: str | None = None,
+    filters: SpeciesFilter = EVERY_SPECIES,
 ) -> list[SpeciesRecord]:
     """Species in the order in which they were stored; with `campaign` only those that it reached.
+
+    Energies are of the latest level at which each was seen, or with `level_key` of that level alone; `filters` also
+    leave out what has none there.
 
     Raises:
         ConfigurationError: There is no campaign of this name.
     """
     view = species_summary
+    shown = filters.level_key or level_key
     energy, level = view.c.energy_ev, view.c.level_key
-    if filters.level_key is not None:
+    if shown is not None:
         energy, level = species_energy.c.energy_ev, species_energy.c.level_key
     statement = select(
         *(column for column in view.c if column.name not in ("energy_ev", "level_key")),
         energy.label("energy_ev"),
         level.label("level_key"),
     ).order_by(view.c.species_id)
-    if filters.level_key is not None:
-        statement = (
-            statement.join(SpeciesRow, SpeciesRow.id == view.c.species_id)
-            .join(species_energy, species_energy.c.energy_key == SpeciesRow.energy_key)
-            .where(level == filters.level_key)
+    if shown is not None:
+        statement = statement.join(SpeciesRow, SpeciesRow.id == view.c.species_id).join(
+            species_energy,
+            and_(species_energy.c.energy_key == SpeciesRow.energy_key, level == shown),
+            isouter=filters.level_key is None,
         )
     if campaign is not None:
         statement = statement.join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == view.c.species_id).where(

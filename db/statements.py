@@ -23,7 +23,9 @@ def batches(entries: Sequence[Entry], size: int = ROWS_PER_STATEMENT) -> Iterato
         yield entries[start : start + size]
 
 
-def insert_new(session: Session, table: type[Base], rows: Sequence[Values], *, unique: Sequence[str]) -> list[int]:
+def insert_new(
+    session: Session, table: type[Base], rows: Sequence[Values], *, unique: Sequence[str], as_given: bool = False
+) -> list[int]:
     """Insert the rows whose natural key is not there yet; what is there stays as it is.
 
     Rows are written in the order of their key, so that two writers never wait for each other in a circle.
@@ -33,13 +35,14 @@ def insert_new(session: Session, table: type[Base], rows: Sequence[Values], *, u
         table: Where to.
         rows: Column values; all rows have the same columns. Of two with one key the first counts.
         unique: Columns of the natural key.
+        as_given: Write them in the order given: of levels of theory, the order of the ids means something.
 
     Returns:
         Ids of the rows that were new.
     """
     statement = _insert(session, table).on_conflict_do_nothing(index_elements=list(unique))
     new: list[int] = []
-    for batch in batches(_distinct(rows, unique)):
+    for batch in batches(rows if as_given else _distinct(rows, unique)):
         new += session.scalars(statement.returning(table.__table__.c.id), batch)
     return new
 
@@ -72,6 +75,11 @@ def select_in(
     """Rows of a select with `column` in `values`, a batch of values a statement."""
     for batch in batches(sorted(set(values))):  # type: ignore[type-var]
         yield from session.execute(statement.where(column.in_(batch)))
+
+
+def streamed(at_once: int = ROWS_PER_STATEMENT) -> dict[str, Any]:
+    """Options of a statement whose rows are to come so many at a time, by the `partitions` of its result."""
+    return {"yield_per": at_once}
 
 
 def ids_by(session: Session, column: InstrumentedAttribute[str], keys: Iterable[str]) -> dict[str, int]:
