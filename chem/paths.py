@@ -154,6 +154,7 @@ class _Search:
         index = self._index
         self._push(_Label(start, -math.inf, 0.0), 0)
         found: list[NetworkPath] = []
+        steps: set[tuple[int, ...]] = set()
         while self._waiting and len(found) < self._k:
             _, _, _, label, place = heapq.heappop(self._waiting)
             self._push(label, place + 1)
@@ -166,16 +167,17 @@ class _Search:
             if self._relative:
                 energy = max(energy, 0.0)
             cost = max(label.cost, label.energy + height)
+            made = index.side(way ^ 1)
+            if goal in made:  # whatever else the step makes, the path is at its end
+                taken = (way, *(each.way for each in _chain(label)))
+                if taken not in steps:  # the same steps may lead through one product of a step or another
+                    steps.add(taken)
+                    found.append(self._path(_Label(goal, cost, energy, label, way, label.length + 1)))
+                continue
             led_through = {each.species for each in _chain(label)}
-            for product in dict.fromkeys(index.side(way ^ 1)):
-                if product in led_through:
-                    continue
+            for product in dict.fromkeys(made):
                 after = _Label(product, cost, energy, label, way, label.length + 1)
-                if product == goal:
-                    found.append(self._path(after))
-                    if len(found) == self._k:
-                        break
-                elif after.length < LONGEST and self._is_worth_keeping(after):
+                if product not in led_through and after.length < LONGEST and self._is_worth_keeping(after):
                     self._push(after, 0)
         return found
 

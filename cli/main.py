@@ -25,6 +25,7 @@ from cli.levels import levels_command
 from cli.minima import minima_command
 from cli.path import path_command
 from cli.query import query_app
+from cli.query_paths import paths_command
 from cli.relax import relax_command
 from cli.saddle import saddle_command
 from cli.thermo import thermo_command
@@ -55,6 +56,7 @@ app.command("minima")(minima_command)
 app.command("label")(label_command)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
+query_app.command("paths")(paths_command)
 app.add_typer(query_app, name="query")
 app.command("export")(export_command)
 app.command("import")(import_command)

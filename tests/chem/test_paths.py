@@ -104,6 +104,11 @@ def test_two_reactions_between_the_same_species_are_two_paths():
     assert [path.keys[0] for path in found(steps, "A", "B", k=5)] == ["low", "high"]
 
 
+def test_a_path_ends_where_the_goal_is_made():
+    steps = [step("split", "A", "B+G", 20.0, 10.0), step("more", "B", "G", 5.0, 5.0)]
+    assert [path.keys for path in found(steps, "A", "G", k=5)] == [["split"]]
+
+
 def test_a_species_without_steps_is_not_reached():
     assert found(TWO_WAYS, "A", "Z") == []
 
