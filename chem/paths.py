@@ -10,7 +10,8 @@ s the energy before a step of height h, both above the start, and m the lowest e
 A label of a partial path holds its cost so far and its energy (above m for span and rate). Both only ever rise with
 those of the path that it continues, so a label that k others beat in both, and in the number of steps, is in none of
 the k lowest paths, up to paths that would meet themselves. Steps of a species are looked at one by one, the lowest
-first, which leaves most of a large network untouched.
+first. In a large network a guide (`chem.path_guide`) says below which height all paths cost the same, and labels there
+are followed in the order of the steps they still have to go.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from itertools import count
 from chem.errors import ConfigurationError
 from chem.flux import rate_constant
 from chem.kinetics import BOLTZMANN_EV_PER_K
+from chem.path_guide import PathGuide
 from chem.step_index import StepIndex
 from chem.units import KCAL_MOL_PER_EV
 
 SAME_KCAL_MOL = 1e-9
 LONGEST = 50  # steps of a path
+GUIDED_FROM = 20_000  # directions of steps; a smaller network is looked through faster than a guide is made
 
 
 class PathCost(StrEnum):
@@ -91,6 +94,7 @@ def lowest_paths(
     at_hand: Collection[int] = (),
     cost: PathCost = PathCost.MINIMAX,
     temperature_k: float = 500.0,
+    guide: PathGuide | None = None,
 ) -> list[NetworkPath]:
     """The k lowest paths, the lowest first; of equal cost the one with fewer steps.
 
@@ -105,6 +109,7 @@ def lowest_paths(
         at_hand: Numbers of the co-reactants that are there.
         cost: What counts.
         temperature_k: Temperature of `rate`; everything at 1 mol/L.
+        guide: Of the same network and what is at hand; None makes one where the network is large.
 
     Returns:
         Fewer where there are fewer.
@@ -116,7 +121,11 @@ def lowest_paths(
         raise ConfigurationError("a path leads from one species to another, not from one to itself")
     if k < 1 or not temperature_k > 0:
         raise ConfigurationError(f"k and the temperature must be positive, got {k} and {temperature_k}")
-    return _Search(index, k, frozenset({start, *at_hand}), cost, temperature_k).run(start, goal)
+    there = frozenset({start, *at_hand})
+    if guide is None and len(index.heights_kcal_mol) > GUIDED_FROM:
+        guide = PathGuide(index, frozenset(at_hand))
+    hint = None if guide is None or cost is PathCost.RATE else guide.hint(start, goal)
+    return _Search(index, k, there, cost, temperature_k).run(start, goal, hint)
 
 
 @dataclass(slots=True)
@@ -149,39 +158,61 @@ class _Search:
         self._kept: dict[int, list[tuple[float, int]]] = {}
         self._order = count()
         self._waiting: list[tuple[float, int, int, _Label, int]] = []
+        self._floor = -math.inf  # no path costs less
+        self._steps_left: dict[int, int] = {}
+        self._furthest = 0  # of what a guide does not know the distance of
 
-    def run(self, start: int, goal: int) -> list[NetworkPath]:
-        index = self._index
-        self._push(_Label(start, -math.inf, 0.0), 0)
+    def run(self, start: int, goal: int, hint: tuple[float, dict[int, int]] | None) -> list[NetworkPath]:
+        if hint is not None:
+            self._floor, self._steps_left = hint
+            self._furthest = self._steps_left[start]
+        self._expand(_Label(start, -math.inf, 0.0), goal)
         found: list[NetworkPath] = []
         steps: set[tuple[int, ...]] = set()
         while self._waiting and len(found) < self._k:
             _, _, _, label, place = heapq.heappop(self._waiting)
-            self._push(label, place + 1)
-            ways, heights = self._ways_of(label.species)
-            way, height = ways[place], heights[place]
-            others = set(index.side(way)) - {label.species} - self._at_hand
-            if others and not others <= self._made(label):
-                continue
-            energy = label.energy + self._change(way)
-            if self._relative:
-                energy = max(energy, 0.0)
-            cost = max(label.cost, label.energy + height)
-            made = index.side(way ^ 1)
-            if goal in made:  # whatever else the step makes, the path is at its end
-                taken = (way, *(each.way for each in _chain(label)))
-                if taken not in steps:  # the same steps may lead through one product of a step or another
-                    steps.add(taken)
-                    found.append(self._path(_Label(goal, cost, energy, label, way, label.length + 1)))
-                continue
-            led_through = {each.species for each in _chain(label)}
-            for product in dict.fromkeys(made):
-                after = _Label(product, cost, energy, label, way, label.length + 1)
-                if product not in led_through and after.length < LONGEST and self._is_worth_keeping(after):
-                    self._push(after, 0)
+            if place >= 0:
+                self._take(label, place, goal)
+                self._wait_for_way(label, place + 1)
+            elif label.species != goal:
+                if label.length < LONGEST and self._is_worth_keeping(label):
+                    self._expand(label, goal)
+            elif (taken := tuple(each.way for each in _chain(label))) not in steps:
+                steps.add(taken)  # the same steps may lead through one product of a step or another
+                found.append(self._path(label))
         return found
 
-    def _push(self, label: _Label, place: int) -> None:
+    def _expand(self, label: _Label, goal: int) -> None:
+        """Take all ways from a label that cost no more than every path does; the lowest of the others waits."""
+        _, heights = self._ways_of(label.species)
+        place = 0
+        while place < len(heights) and max(label.cost, label.energy + heights[place]) <= self._floor:
+            self._take(label, place, goal)
+            place += 1
+        self._wait_for_way(label, place)
+
+    def _take(self, label: _Label, place: int, goal: int) -> None:
+        """Go on over one way, if it can be gone: to the goal where that is made, else to each product."""
+        ways, heights = self._ways_of(label.species)
+        way, height = ways[place], heights[place]
+        index = self._index
+        others = set(index.side(way)) - {label.species} - self._at_hand
+        if others and not others <= self._made(label):
+            return
+        energy = label.energy + self._change(way)
+        if self._relative:
+            energy = max(energy, 0.0)
+        cost = max(label.cost, label.energy + height)
+        made = index.side(way ^ 1)
+        led_through = {each.species for each in _chain(label)}
+        for product in (goal,) if goal in made else dict.fromkeys(made):
+            if product not in led_through:
+                after = _Label(product, cost, energy, label, way, label.length + 1)
+                steps_left = self._steps_left.get(product, self._furthest)
+                key = (max(cost, self._floor), after.length + steps_left, next(self._order))
+                heapq.heappush(self._waiting, (*key, after, -1))
+
+    def _wait_for_way(self, label: _Label, place: int) -> None:
         """Have a label wait for its way of a place, under the cost that taking it has."""
         _, heights = self._ways_of(label.species)
         if place < len(heights):
