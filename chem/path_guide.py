@@ -60,6 +60,8 @@ class PathGuide:
             steps[each] = steps[int(previous[each])] + 1
             if each == start:
                 break
+        else:
+            return None  # the tree goes over a step in a direction in which a partner is missing
         return top - float(self._energies[start]) + MARGIN_KCAL_MOL, steps
 
     def _tree_from(self, start: int) -> tuple[IntArray, FloatArray]:
