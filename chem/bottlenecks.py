@@ -1,7 +1,7 @@
 """Which steps a network hangs on: without them species are not reached, or over higher passes only.
 
 A step is taken away and the ways that went over it are sought anew, so nothing is estimated. That is done for the steps
-that most ways go over, until no other step can come before those that were found.
+that most ways go over, until no other step can come before those that were found, or the work gets too much.
 """
 
 from __future__ import annotations
@@ -16,6 +16,22 @@ from dataclasses import dataclass
 from chem.step_index import SEED, Arrival, StepIndex, Way, arrivals_without
 
 RAISED_KCAL_MOL = 0.1  # what rises less counts as reached as before
+MOST_WAYS = 2_000_000  # that are sought anew: some ten seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bottlenecks:
+    """Those of a network.
+
+    Attributes:
+        found: The worst first.
+        n_tried: How many steps were taken away to find them.
+        is_complete: Whether no other step can come before them; else those were tried that most ways go over.
+    """
+
+    found: tuple[Bottleneck, ...]
+    n_tried: int
+    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +69,7 @@ def bottlenecks(
     *,
     most: int,
     max_height_kcal_mol: float = math.inf,
-) -> list[Bottleneck]:
+) -> Bottlenecks:
     """The steps whose removal cuts off or raises the most species.
 
     Of equal ones those come first that cut off more, then those that raise a species by more.
@@ -77,17 +93,21 @@ def bottlenecks(
     bounds = [(-bound, step) for step, bound in _bounds(arrivals, made, children).items()]
     heapq.heapify(bounds)
     found: list[Bottleneck] = []
-    lost: list[int] = []  # by those found, ascending
     left = dict(arrivals)
-    while bounds:
+    tried = sought = 0
+    while bounds and sought < MOST_WAYS:
         bound, step = heapq.heappop(bounds)
-        if len(found) >= most and lost[-most] > -bound:
+        if len(found) == most and found[-1].n_lost > -bound:
+            bounds.clear()
             break
         over = sorted(_over(made[step], children), key=place.__getitem__)
+        tried, sought = tried + 1, sought + len(over)
         without = arrivals_without(index, left, step, over, max_height_kcal_mol=max_height_kcal_mol)
-        found.append(_bottleneck(arrivals, without, step, over, highest_of[step]))
-        insort(lost, found[-1].n_lost)
-    return sorted((each for each in found if each.n_lost), key=_order)[:most]
+        one = _bottleneck(arrivals, without, step, over, highest_of[step])
+        if one.n_lost:
+            insort(found, one, key=_order)
+            del found[most:]
+    return Bottlenecks(found=tuple(found), n_tried=tried, is_complete=not bounds)
 
 
 def _bounds(

@@ -76,6 +76,7 @@ def with_gibbs_heights(
         index=index,
         reaction_ids=network.reaction_ids[np.array(kept)],
         marks=[network.marks[step] for step in kept],
+        errors_kcal_mol=network.errors_kcal_mol[np.array(kept)],
     )
     return there, len(network.reaction_ids) - len(kept)
 

@@ -37,6 +37,7 @@ class KnownNetwork:
         reaction_ids: Row ids of the reactions by number of the step, ascending.
         levels: Keys of the levels of theory of the steps.
         marks: Of each step, one bit for its verdict, in the order of `USABLE`, and behind those one for its level.
+        errors_kcal_mol: Expected absolute error of each estimated barrier against the level's own; NaN for none.
     """
 
     index: StepIndex
@@ -44,6 +45,7 @@ class KnownNetwork:
     reaction_ids: IntArray
     levels: tuple[str, ...]
     marks: list[int]
+    errors_kcal_mol: NDArray[np.float64]
 
     def numbers(self, species_ids: Iterable[int]) -> list[int]:
         """Numbers of species; those that no step has are left out."""
@@ -89,6 +91,7 @@ def known_network(
         shown.c.level_key,
         shown.c.forward_ev,
         shown.c.reverse_ev,
+        shown.c.error_ev,
     ).where(
         *shown_by(shown, level_key),
         shown.c.forward_ev.is_not(None),
@@ -108,12 +111,18 @@ def known_network(
             steps.where(shown.c.reaction_id.in_(members)),
             molecules.where(sides.reaction_id.in_(members)),
         )
-    reaction_ids, verdict, level_of, forward, reverse = _columns(session, steps)
+    reaction_ids, verdict, level_of, forward, reverse, error = _columns(session, steps)
     order = np.argsort(reaction_ids)
     known = reaction_ids[order].astype(np.int64)
     if not len(known):
+        none = np.zeros(0)
         return KnownNetwork(
-            index=index_steps(0, (), (), ()), species_ids=known, reaction_ids=known, levels=(), marks=[]
+            index=index_steps(0, none, none, none),
+            species_ids=known,
+            reaction_ids=known,
+            levels=(),
+            marks=[],
+            errors_kcal_mol=none,
         )
     levels, level = np.unique(level_of.astype(str), return_inverse=True)
     marks = (1 << verdict.astype(np.int64)) | (1 << (len(USABLE) + level))
@@ -131,6 +140,7 @@ def known_network(
         reaction_ids=known,
         levels=tuple(levels.tolist()),
         marks=marks[order].tolist(),
+        errors_kcal_mol=KCAL_MOL_PER_EV * error[order].astype(np.float64),
     )
 
 

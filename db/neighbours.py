@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -17,7 +18,7 @@ from db.load import load_reactions
 from db.shown import ShownReaction, shown_reactions
 from db.species_names import NamedSpecies
 from db.statements import select_in
-from db.tables import ReactionSpeciesRow, Side, TransitionStateRow
+from db.tables import ReactionSpeciesRow, Side, SpeciesRow, TransitionStateRow
 from db.transition_states import transition_states
 
 
@@ -30,6 +31,7 @@ class Neighbour:
         is_forward: Whether it is written in the direction in which it is stored.
         reactants: SMILES of the species and its partners.
         partners: SMILES of what it reacts with; empty where it reacts alone.
+        partner_keys: Keys of those species, in the same order.
         products: SMILES of what they become.
         transition_state_id: Row id of the transition state shown; None where there is none.
         barrier_forward_kcal_mol: Its height above the reactants; None where it is not known.
@@ -50,6 +52,7 @@ class Neighbour:
     is_forward: bool
     reactants: tuple[str, ...]
     partners: tuple[str, ...]
+    partner_keys: tuple[str, ...]
     products: tuple[str, ...]
     transition_state_id: int | None
     barrier_forward_kcal_mol: float | None
@@ -80,36 +83,60 @@ def neighbours(
     Raises:
         ConfigurationError: There is no campaign of this name.
     """
-    statement = select(
-        ReactionSpeciesRow.reaction_id, ReactionSpeciesRow.side, ReactionSpeciesRow.stoichiometric_count
-    ).where(ReactionSpeciesRow.species_id == species.id)
+    statement = select(ReactionSpeciesRow.reaction_id, ReactionSpeciesRow.side).where(
+        ReactionSpeciesRow.species_id == species.id
+    )
     if campaign is not None:
         members = select(ReactionMembershipRow.reaction_id).where(
             ReactionMembershipRow.campaign_id == campaign_id(session, campaign)
         )
         statement = statement.where(ReactionSpeciesRow.reaction_id.in_(members))
-    sides = session.execute(statement).all()
-    shown = shown_reactions(session, [number for number, _, _ in sides], level_key=level_key)
-    found = [_away(shown[number], species.smiles, Side(side), count) for number, side, count in sides]
+    own = session.execute(statement).all()
+    numbers = [number for number, *_ in own]
+    shown = shown_reactions(session, numbers, level_key=level_key)
+    molecules = _molecules(session, numbers)
+    found = [_away(shown[number], species.key, Side(side), molecules[number]) for number, side in own]
     return sorted(found, key=_place)
 
 
-def _away(shown: ShownReaction, smiles: str, side: Side, count: int) -> Neighbour:
+def _molecules(session: Session, reaction_ids: Iterable[int]) -> dict[int, dict[Side, list[tuple[str, str]]]]:
+    """Key and SMILES of every molecule of some reactions, by row id and side, sorted."""
+    found: dict[int, dict[Side, list[tuple[str, str]]]] = defaultdict(lambda: {side: [] for side in Side})
+    statement = select(
+        ReactionSpeciesRow.reaction_id,
+        ReactionSpeciesRow.side,
+        ReactionSpeciesRow.stoichiometric_count,
+        SpeciesRow.key,
+        SpeciesRow.smiles,
+    ).join(SpeciesRow, SpeciesRow.id == ReactionSpeciesRow.species_id)
+    rows = select_in(session, statement, ReactionSpeciesRow.reaction_id, reaction_ids)
+    for number, side, count, key, smiles in rows:
+        found[number][Side(side)] += [(key, smiles)] * count
+    for sides in found.values():
+        for molecules in sides.values():
+            molecules.sort()
+    return found
+
+
+def _away(
+    shown: ShownReaction, species_key: str, side: Side, molecules: Mapping[Side, Sequence[tuple[str, str]]]
+) -> Neighbour:
     is_forward = side is Side.REACTANT
-    before, after = (shown.reactants, shown.products) if is_forward else (shown.products, shown.reactants)
+    other = Side.PRODUCT if is_forward else Side.REACTANT
     heights = shown.barrier_forward_kcal_mol, shown.barrier_reverse_kcal_mol
     forward, reverse = heights if is_forward else heights[::-1]
-    partners = list(before)
-    partners.remove(smiles)
+    taken = [key for key, _ in molecules[side]].index(species_key)
+    partners = [*molecules[side][:taken], *molecules[side][taken + 1 :]]
     falling = shown.barrierless_side
     if falling is not None and not is_forward:
         falling = (Side.PRODUCT if falling == Side.REACTANT.value else Side.REACTANT).value
     return Neighbour(
         key=shown.key,
         is_forward=is_forward,
-        reactants=before,
-        partners=tuple(partners),
-        products=after,
+        reactants=tuple(smiles for _, smiles in molecules[side]),
+        partners=tuple(smiles for _, smiles in partners),
+        partner_keys=tuple(key for key, _ in partners),
+        products=tuple(smiles for _, smiles in molecules[other]),
         transition_state_id=shown.transition_state_id,
         barrier_forward_kcal_mol=forward,
         barrier_reverse_kcal_mol=reverse,
@@ -119,7 +146,7 @@ def _away(shown: ShownReaction, smiles: str, side: Side, count: int) -> Neighbou
         outcome=shown.outcome,
         barrierless_side=falling,
         dissociation_kcal_mol=shown.dissociation_kcal_mol,
-        n_taken=count,
+        n_taken=1 + sum(key == species_key for key, _ in partners),
         degeneracy=shown.degeneracy if is_forward else None,
     )
 

@@ -17,6 +17,9 @@ from db.statements import batches
 from db.tables import CalculationRow, ReactionRow
 from db.views import calculation_ranking, shown_by, transition_state_ranking
 
+# SQLite joins the few rows that each ranking then has without an index
+AT_ONCE = 200
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownReaction:
@@ -120,7 +123,7 @@ def shown_reactions(
     """
     return {
         row.reaction_id: to_shown(row)
-        for batch in batches(sorted(set(reaction_ids)))
+        for batch in batches(sorted(set(reaction_ids)), AT_ONCE)
         for row in session.execute(shown_statement(level_key, batch).order_by(ReactionRow.id))
     }
 

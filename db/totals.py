@@ -12,8 +12,15 @@ from sqlalchemy.orm import Session
 from chem.outcomes import Failure, Stage
 from db.campaign_tables import ReactionMembershipRow, SpeciesMembershipRow
 from db.campaigns import campaign_id
-from db.convert import settings_hash
-from db.tables import AbandonedAttemptRow, CalculationKind, CalculationRow, CalculationState, CandidateRow
+from db.convert import SIDE_SEPARATOR, settings_hash
+from db.tables import (
+    AbandonedAttemptRow,
+    CalculationKind,
+    CalculationRow,
+    CalculationState,
+    CandidateRow,
+    ReactionRow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +96,25 @@ class QueueProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
-    """Calculations that failed in the same way.
+    """Calculations of one kind and level that failed in the same way.
 
     Attributes:
+        calculation_kind: What they were to do.
+        level: Key of their level of theory.
         example: One such failure.
         reaction_key: The reaction of the example.
+        reactants: SMILES of its reactants.
+        products: SMILES of its products.
         count: How many.
         gradient_calls: Spent on them.
     """
 
+    calculation_kind: str
+    level: str
     example: Failure
     reaction_key: str
+    reactants: tuple[str, ...]
+    products: tuple[str, ...]
     count: int
     gradient_calls: int
 
@@ -213,12 +228,17 @@ def costs(session: Session, *, campaign: str | None = None) -> list[Cost]:
 
 
 def failures(session: Session, *, campaign: str | None = None) -> list[FailureGroup]:
-    """Failed preparations and searches by stage and kind, the most frequent first, each with one example."""
-    groups = (CalculationRow.failure_stage, CalculationRow.failure_kind)
+    """Failed calculations by kind, level, stage and kind of failure, the most frequent first, each with one example."""
+    groups = (
+        CalculationRow.kind,
+        CalculationRow.level_key,
+        CalculationRow.failure_stage,
+        CalculationRow.failure_kind,
+    )
     grouped = (
         select(
             func.min(CalculationRow.id).label("example_id"),
-            func.count().label("count"),
+            func.count().label("n_calculations"),
             func.sum(CalculationRow.gradient_calls).label("gradient_calls"),
         )
         .where(CalculationRow.failure_kind.is_not(None))
@@ -230,20 +250,27 @@ def failures(session: Session, *, campaign: str | None = None) -> list[FailureGr
             *groups,
             CalculationRow.failure_message,
             CalculationRow.subject_key,
-            totals.c.count,
+            ReactionRow.reactant_smiles,
+            ReactionRow.product_smiles,
+            totals.c.n_calculations,
             totals.c.gradient_calls,
         )
         .join(totals, totals.c.example_id == CalculationRow.id)
-        .order_by(totals.c.count.desc(), *groups)
+        .outerjoin(ReactionRow, ReactionRow.id == CalculationRow.reaction_id)
+        .order_by(totals.c.n_calculations.desc(), *groups)
     )
     return [
         FailureGroup(
-            example=Failure(stage=Stage(stage), kind=kind, message=message),
-            reaction_key=key,
-            count=count,
-            gradient_calls=int(calls),
+            calculation_kind=row.kind,
+            level=row.level_key,
+            example=Failure(stage=Stage(row.failure_stage), kind=row.failure_kind, message=row.failure_message),
+            reaction_key=row.subject_key,
+            reactants=tuple(row.reactant_smiles.split(SIDE_SEPARATOR)) if row.reactant_smiles else (),
+            products=tuple(row.product_smiles.split(SIDE_SEPARATOR)) if row.product_smiles else (),
+            count=row.n_calculations,
+            gradient_calls=int(row.gradient_calls),
         )
-        for stage, kind, message, key, count, calls in session.execute(statement)
+        for row in session.execute(statement)
     ]
 
 

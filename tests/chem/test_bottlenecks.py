@@ -25,7 +25,7 @@ def found_in(seeds, steps, *, most=1000, highest=float("inf")):
     )
     arrivals = easiest_arrivals(index, [number[seed] for seed in seeds], max_height_kcal_mol=highest)
     on_the_way = ways(index, arrivals, [1 << place for place in range(len(steps))])
-    result = bottlenecks(index, arrivals, on_the_way, most=most, max_height_kcal_mol=highest)
+    result = bottlenecks(index, arrivals, on_the_way, most=most, max_height_kcal_mol=highest).found
     cut = {
         steps[each.direction >> 1].key: (
             {names[one] for one in each.cut_off},
@@ -109,6 +109,16 @@ def test_the_first_few_are_the_first_of_all(most):
     everything, _ = found_in("A", steps)
     few, _ = found_in("A", steps, most=most)
     assert list(few) == list(everything)[:most]
+
+
+def test_where_the_work_is_cut_short_that_is_told(monkeypatch):
+    numbers = index_steps(3, [(20.0, 10.0), (15.0, 30.0)], [1, 1, 1, 1], [0, 1, 1, 2])
+    arrivals = easiest_arrivals(numbers, [0])
+    assert bottlenecks(numbers, arrivals, ways(numbers, arrivals, [0, 0]), most=2).is_complete
+    monkeypatch.setattr("chem.bottlenecks.MOST_WAYS", 1)
+    short = bottlenecks(numbers, arrivals, ways(numbers, arrivals, [0, 0]), most=2)
+    assert (short.n_tried, short.is_complete, len(short.found)) == (1, False, 1)
+    assert short.found[0].over == 2  # the one that both ways go over
 
 
 def test_the_highest_step_of_a_way_is_where_its_pass_lies():

@@ -1,5 +1,6 @@
 """Views and indexes for questions: steps of a species, levels that disagree, costs, failures, what is new since when.
 
+The two rankings say what they said; asked for some reactions, they now rank those alone on SQLite too.
 `judged_at` says when the checks of a transition state were last judged again and came out otherwise; of judgements
 before this version it is not known.
 """
@@ -13,6 +14,89 @@ revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
+
+TRANSITION_STATE_RANKING = """
+{create} VIEW transition_state_ranking AS
+-- transition states filed under a reaction; first those with a barrier, of the best verdict, at the latest level, with
+-- the lowest forward barrier. An estimate counts until a search at its level has ended, whatever that found
+WITH level_age AS (
+    -- two versions of a program are one level
+    SELECT key, MIN(id) AS first_id FROM level GROUP BY key
+),
+graded AS (
+    SELECT
+        transition_state.id AS transition_state_id,
+        transition_state.reaction_id,
+        transition_state.calculation_id,
+        transition_state.verdict,
+        level.key AS level_key,
+        level_age.first_id AS level_age,
+        CASE transition_state.verdict
+            WHEN 'passed' THEN 0 WHEN 'could_not_check' THEN 1 WHEN 'estimated' THEN 2 ELSE 3 END AS grade,
+        CASE WHEN barrier.id IS NULL THEN 1 ELSE 0 END AS no_barrier,
+        barrier.forward_ev,
+        barrier.reverse_ev,
+        barrier.error_ev
+    FROM transition_state
+    JOIN level ON level.id = transition_state.level_id
+    JOIN level_age ON level_age.key = level.key
+    LEFT JOIN barrier ON barrier.transition_state_id = transition_state.id
+    WHERE transition_state.reaction_id IS NOT NULL AND NOT (
+        transition_state.verdict = 'estimated' AND EXISTS (
+            SELECT 1 FROM calculation AS search
+            -- COALESCE leaves SQLite the index on reaction_id alone
+            WHERE search.reaction_id = transition_state.reaction_id AND search.level_key = level.key
+                AND COALESCE(search.kind, '') IN ('search', 'verify') AND search.state = 'done'
+        )
+    )
+)
+SELECT
+    transition_state_id, reaction_id, calculation_id, verdict, level_key, forward_ev, reverse_ev, error_ev,
+    ROW_NUMBER() OVER (
+        PARTITION BY reaction_id ORDER BY no_barrier, grade, level_age DESC, forward_ev, transition_state_id
+    ) AS place,
+    -- its place among all in the order of levels, less those of levels before: a window by level_key as well would keep
+    -- SQLite from ranking some reactions alone
+    ROW_NUMBER() OVER (
+        PARTITION BY reaction_id ORDER BY level_key, no_barrier, grade, forward_ev, transition_state_id
+    ) - RANK() OVER (PARTITION BY reaction_id ORDER BY level_key) + 1 AS place_at_level
+FROM graded
+"""
+
+CALCULATION_RANKING = """
+{create} VIEW calculation_ranking AS
+-- calculations of a reaction; first a search or a verification, then an estimate, then energies at known points, then a
+-- preparation; among them what went best, then the latest. own_outcome: 'failed' or 'barrierless' also where the
+-- preparation was, 'pending' also between preparation and search
+WITH graded AS (
+    SELECT
+        id AS calculation_id, reaction_id, level_key, failure_stage, failure_kind, failure_message,
+        CASE kind
+            WHEN 'search' THEN 0 WHEN 'verify' THEN 0 WHEN 'estimate' THEN 1 WHEN 'energy' THEN 2 ELSE 3
+            END AS kind_order,
+        CASE outcome
+            WHEN 'intended' THEN 0 WHEN 'prepared' THEN 0 WHEN 'estimated' THEN 0
+            WHEN 'barrierless' THEN 0 WHEN 'computed' THEN 0
+            WHEN 'unintended' THEN 1 WHEN 'failed' THEN 2 ELSE 3
+            END AS grade,
+        CASE
+            WHEN kind IN ('search', 'verify', 'estimate', 'energy') THEN COALESCE(outcome, 'pending')
+            WHEN outcome IN ('failed', 'barrierless') THEN outcome
+            ELSE 'pending'
+            END AS own_outcome
+    FROM calculation
+    -- COALESCE hides the index on kind from SQLite, which would take the result for a few rows and join it row by row
+    WHERE reaction_id IS NOT NULL AND COALESCE(kind, '') IN ('prepare', 'estimate', 'search', 'verify', 'energy')
+)
+SELECT
+    calculation_id, reaction_id, level_key, own_outcome, failure_stage, failure_kind, failure_message,
+    ROW_NUMBER() OVER (PARTITION BY reaction_id ORDER BY kind_order, grade, calculation_id DESC) AS place,
+    -- as in transition_state_ranking
+    ROW_NUMBER() OVER (
+        PARTITION BY reaction_id ORDER BY level_key, kind_order, grade, calculation_id DESC
+    ) - RANK() OVER (PARTITION BY reaction_id ORDER BY level_key) + 1 AS place_at_level
+FROM graded
+"""
 
 # 23.060548012069493 kcal/mol is one eV (CODATA 2014), as in the views before
 SPECIES_STEP = """
@@ -188,7 +272,7 @@ WHERE calculation.finished_at IS NOT NULL AND calculation.reaction_id IS NOT NUL
     AND COALESCE(calculation.outcome, 'prepared') <> 'prepared'
 """
 
-VIEWS = (SPECIES_STEP, LEVEL_DIFFERENCE, COST_SUMMARY, FAILURE_SUMMARY, CHANGE_LOG)
+NEW_VIEWS = (SPECIES_STEP, LEVEL_DIFFERENCE, COST_SUMMARY, FAILURE_SUMMARY, CHANGE_LOG)
 
 
 def upgrade() -> None:
@@ -202,5 +286,11 @@ def upgrade() -> None:
     ):
         op.create_index(f"ix_{table}_{column}", table, [column])
     op.create_index("ix_calculation_failure_kind_failure_stage", "calculation", ["failure_kind", "failure_stage"])
-    for view in VIEWS:
+    rankings = {"transition_state_ranking": TRANSITION_STATE_RANKING, "calculation_ranking": CALCULATION_RANKING}
+    on_postgresql = op.get_bind().dialect.name == "postgresql"  # which keeps a view that others read, and its columns
+    for name, view in rankings.items():
+        if not on_postgresql:
+            op.execute(f"DROP VIEW {name}")
+        op.execute(view.format(create="CREATE OR REPLACE" if on_postgresql else "CREATE"))
+    for view in NEW_VIEWS:
         op.execute(view)
