@@ -40,6 +40,7 @@ POLYNOMIAL_TEMPERATURES_K = (280.0, 1600.0)  # wider, so that nothing is asked o
 N_TEMPERATURES = 25
 CHEBYSHEV_TERMS = 10
 STANDARD_STATE = STANDARD_STATES["1 bar"]
+ATMOSPHERE = STANDARD_STATES["1 atm"]  # of polynomials, as files for CHEMKIN have them
 BAR_PA = 1e5
 MOST_MOLECULES = 3
 COLLISION_DIAMETER_ANGSTROM = 5.0  # within which two molecules have met
@@ -49,7 +50,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NasaPolynomial:
-    """G / RT = a1 (1 - ln T) - a2 T / 2 - a3 T^2 / 6 - a4 T^3 / 12 - a5 T^4 / 20 + a6 / T - a7, at 1 bar.
+    """G / RT = a1 (1 - ln T) - a2 T / 2 - a3 T^2 / 6 - a4 T^3 / 12 - a5 T^4 / 20 + a6 / T - a7, at 1 atm.
 
     Attributes:
         coefficients: a1 to a7.
@@ -292,7 +293,7 @@ def fit_polynomial(minimum: SpeciesMinimum, zero_ev: float) -> NasaPolynomial:
     """
     low, high = POLYNOMIAL_TEMPERATURES_K
     temperatures = 1.0 / np.linspace(1.0 / high, 1.0 / low, N_TEMPERATURES)
-    gibbs = np.array([minimum.thermochemistry(each).gibbs_energy_ev for each in temperatures]) - zero_ev
+    gibbs = np.array([minimum.thermochemistry(each, ATMOSPHERE).gibbs_energy_ev for each in temperatures]) - zero_ev
     t = temperatures
     columns = np.stack([1.0 - np.log(t), -t / 2, -(t**2) / 6, -(t**3) / 12, -(t**4) / 20, 1 / t, -np.ones_like(t)], 1)
     scale = np.abs(columns).max(axis=0)

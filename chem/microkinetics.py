@@ -18,6 +18,7 @@ from chem.errors import CalculationError, ConfigurationError
 from chem.flux import balanced_turns
 from chem.kinetics import BOLTZMANN_EV_PER_K
 from chem.mechanism import BAR_PA, POLYNOMIAL_TEMPERATURES_K, TEMPERATURES_K, Mechanism, MechanismReaction
+from chem.thermochemistry import ATMOSPHERE_PA
 from chem.units import KCAL_MOL_PER_EV
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def cantera_solution(mechanism: Mechanism) -> cantera.Solution:
     for each in mechanism.species.values():
         one = ct.Species(each.name, dict(each.composition))
         coefficients = list(each.polynomial.coefficients)
-        one.thermo = ct.NasaPoly2(low, high, BAR_PA, [high, *coefficients, *coefficients])
+        one.thermo = ct.NasaPoly2(low, high, ATMOSPHERE_PA, [high, *coefficients, *coefficients])
         one.update_user_data({"note": each.species.smiles})
         species.append(one)
     reactions = [_cantera_reaction(ct, mechanism, each) for each in mechanism.reactions.values()]

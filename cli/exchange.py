@@ -21,7 +21,9 @@ def export_command(
     form: Annotated[
         str,
         typer.Argument(
-            metavar="FORMAT", help="graphml, extxyz, csv, parquet, training (.npz of cairn train) or archive (.zip)."
+            metavar="FORMAT",
+            help="cantera (.yaml), chemkin (.inp), graphml, extxyz, csv, parquet, training (.npz of cairn train) or"
+            " archive (.zip).",
         ),
     ],
     output: Annotated[
@@ -58,6 +60,8 @@ def export_command(
     Examples:
 
         cairn export graphml -o network.graphml
+
+        cairn export cantera -o mechanism.yaml --level gfn2
 
         cairn export extxyz -o states.extxyz --ends --verdict passed --verdict could_not_check
 

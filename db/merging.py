@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 
 from db.convert import Values
 from db.engine import reading, writing
+from db.merging_minima import merge_minima
 from db.merging_states import merge_states
 from db.portable import CalculationIdentity, calculation_ids, portable_identity
 from db.statements import ids_by, insert_new, select_in, streamed
-from db.tables import CalculationRow, LevelRow, ReactionRow, ReactionSpeciesRow, SpeciesRow
+from db.tables import CalculationKind, CalculationRow, LevelRow, ReactionRow, ReactionSpeciesRow, SpeciesRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +66,13 @@ def merge(archive: Engine, target: Engine) -> Merged:
             with writing(target) as here:
                 merged.count("reactions", added=_merge_reactions(there, here, rows), of=len(rows))
         for rows in _parts(there, CalculationRow.__table__):
+            own = [row for row in rows if row["kind"] != CalculationKind.MINIMUM.value]  # with what they found
             with writing(target) as here:
-                merged.count("calculations", added=_merge_calculations(there, here, rows), of=len(rows))
+                merged.count("calculations", added=_merge_calculations(there, here, own), of=len(own))
         added, known = merge_states(there, target, levels)
         merged.count("transition_states", added=added, of=added + known)
+        added, known = merge_minima(there, target, levels)
+        merged.count("species_minima", added=added, of=added + known)
     return merged
 
 

@@ -36,6 +36,7 @@ from db.tables import (
     LevelRow,
     ReactionRow,
     ReactionSpeciesRow,
+    SpeciesMinimumRow,
     SpeciesRow,
     TransitionStateCheckRow,
     TransitionStateRow,
@@ -61,6 +62,7 @@ _ORDER = {
     "reaction": ("key",),
     "reaction_species": ("reaction_id", "side", "species_id"),
     "calculation": ("kind", "subject_key", "level_key", "settings_hash"),
+    "species_minimum": ("species_id", "level_id", "energy_ev", "calculation_id"),
     "transition_state": ("reaction_id", "level_id", "energy_ev", "key"),
     "transition_state_check": ("transition_state_id", "name"),
     "barrier": ("transition_state_id",),
@@ -100,8 +102,8 @@ def part_of(
 ) -> Iterator[Part]:
     """Copy a part of a database into a folder, for as long as a `with` block lasts.
 
-    Transition states come with their reactions, species, checks, barriers and the calculations behind them. The
-    database is read at one moment and may be in use.
+    Transition states come with their reactions, species, checks, barriers and the calculations behind them, and with
+    the proved minima of those species at their levels. The database is read at one moment and may be in use.
 
     Args:
         url: The database.
@@ -195,21 +197,25 @@ def _leaving(states: Select[Any]) -> dict[str, Any]:
     searched = select(calculation.reaction_id).where(calculation.id.in_(finders), calculation.reaction_id.is_not(None))
     reactions = select(union(shown, searched).subquery())
     species = select(ReactionSpeciesRow.species_id).where(ReactionSpeciesRow.reaction_id.in_(reactions))
-    geometries = union(
+    # All versions of a program: the age of a level is that of the first.
+    levels = select(LevelRow.key).where(LevelRow.id.in_(select(state.level_id).where(mine)))
+    ids_of_levels = select(LevelRow.id).where(LevelRow.key.in_(levels))
+    minima = and_(SpeciesMinimumRow.species_id.in_(species), SpeciesMinimumRow.level_id.in_(ids_of_levels))
+    geometries: Any = union(
         *(
             select(column).where(mine, column.is_not(None))
             for column in (state.geometry_id, state.reactant_end_geometry_id, state.product_end_geometry_id)
-        )
+        ),
+        select(SpeciesMinimumRow.geometry_id).where(minima),
     )
-    # All versions of a program: the age of a level is that of the first.
-    levels = select(LevelRow.key).where(LevelRow.id.in_(select(state.level_id).where(mine)))
     return {
         "species": SpeciesRow.id.in_(species),
         "geometry": GeometryRow.id.in_(select(geometries.subquery())),
         "level": LevelRow.key.in_(levels),
         "reaction": ReactionRow.id.in_(reactions),
         "reaction_species": ReactionSpeciesRow.reaction_id.in_(reactions),
-        "calculation": calculations,
+        "calculation": or_(calculations, calculation.id.in_(select(SpeciesMinimumRow.calculation_id).where(minima))),
+        "species_minimum": minima,
         "transition_state": mine,
         "transition_state_check": TransitionStateCheckRow.transition_state_id.in_(states),
         "barrier": BarrierRow.transition_state_id.in_(states),

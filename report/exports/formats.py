@@ -60,6 +60,8 @@ FORMATS: Mapping[str, Format] = {
     "extxyz": Format("report.exports.extended_xyz", (".extxyz", ".xyz"), frozenset({"ends"})),
     "csv": Format("report.exports.csv_tables", (FOLDER, ".zip")),
     "parquet": Format("report.exports.parquet_tables", (FOLDER, ".zip")),
+    "cantera": Format("report.exports.mechanism", (".yaml", ".yml"), passed_alone=True),
+    "chemkin": Format("report.exports.mechanism", (".inp", ".ck"), passed_alone=True),
     "training": Format("report.exports.training", (".npz",), passed_alone=True),
     "archive": Format("report.exports.archive", (".zip",), frozenset({"licence", "title", "authors"})),
 }

@@ -177,3 +177,63 @@ def test_the_command_prints_tables_for_people(database):
 def test_bad_input_is_named(database, capsys, words, message):
     assert run(["kinetics", *words, "--db", database]) == 2
     assert message in capsys.readouterr().err
+
+
+def export(database, form, path, *words):
+    return run(["export", form, "-o", str(path), "--db", database, *words])
+
+
+def test_cantera_loads_and_runs_the_exported_mechanism_at_our_rates(database, session, tmp_path):
+    import cantera
+
+    path = tmp_path / "mechanism.yaml"
+    assert export(database, "cantera", path) == 0
+    gas = cantera.Solution(path)
+    made = network_mechanism(session, proved_network(session, level_key=GFN2.key))
+    gas.TP = 1000.0, 1e5
+    assert gas.forward_rate_constants[0] == pytest.approx(made.rate_constant(SPLIT.key, 1000.0).value, rel=0.02)
+    expression = made.reactions[SPLIT.key].rate.rate(1000.0)
+    assert gas.forward_rate_constants[0] == pytest.approx(float(expression), rel=1e-6)
+    assert SPLIT.key in gas.reaction(0).input_data["note"]
+    gas.TPX = 1500.0, 1e5, "CH2O_1:1"
+    network = cantera.ReactorNet([cantera.IdealGasConstPressureReactor(gas, energy="off", clone=False)])
+    network.advance(1e12)
+    assert gas["H2_1"].X[0] == pytest.approx(gas["CO_1"].X[0])
+    assert gas["H2_1"].X[0] > 0.1
+
+
+def test_the_chemkin_file_is_read_back_with_the_same_rates(database, tmp_path):
+    import cantera
+    from cantera import ck2yaml
+
+    path, again, straight = tmp_path / "mechanism.inp", tmp_path / "again.yaml", tmp_path / "straight.yaml"
+    assert export(database, "chemkin", path) == 0
+    assert export(database, "cantera", straight) == 0
+    ck2yaml.convert(path, out_name=again, quiet=True)
+    first, second = cantera.Solution(straight), cantera.Solution(again)
+    for gas in (first, second):
+        gas.TP = 900.0, 1e5
+    assert second.forward_rate_constants == pytest.approx(first.forward_rate_constants, rel=1e-4)
+    assert second.reverse_rate_constants == pytest.approx(first.reverse_rate_constants, rel=1e-3)
+
+
+def test_minima_leave_in_an_archive_and_come_back_once(database, tmp_path):
+    archive, other = tmp_path / "network.zip", f"sqlite:///{tmp_path / 'other.db'}"
+    assert export(database, "archive", archive, "--author", "Doe, Jane") == 0
+    for _ in range(2):
+        assert run(["import", str(archive), "--db", other]) == 0
+    engine = open_database(other, create=False)
+    with reading(engine) as session:
+        network = proved_network(session, level_key=GFN2.key)
+        found = species_minima(session, network.species, level_key=GFN2.key)
+        rows = session.execute(select(CalculationRow.id).where(CalculationRow.kind == "minimum")).all()
+    engine.dispose()
+    assert len(found) == len(rows) == 3
+    assert run(["import", str(archive), "--db", database]) == 0
+    assert json.loads(kinetics(other, "C=O", "--samples", "0", "--json").stdout)["n_reactions"] == 1
+
+
+def test_a_mechanism_without_minima_is_refused_with_the_remedy(tmp_path, capsys, database):
+    assert export(database, "cantera", tmp_path / "mechanism.yaml", "--level", "b3lyp") == 2
+    assert "b3lyp" in capsys.readouterr().err
+    assert not (tmp_path / "mechanism.yaml").exists()
