@@ -115,7 +115,7 @@ def stream_states(
     session: Session, selection: Selection, at_once: int = ROWS_PER_STATEMENT
 ) -> Iterator[list[FiledState]]:
     """Transition states of a selection that are filed under a reaction, in the order of their rows."""
-    ids = chosen_states(session, selection).order_by(TransitionStateRow.id)
+    ids = select(TransitionStateRow.id).where(*chosen_states(session, selection)).order_by(TransitionStateRow.id)
     for part in session.scalars(ids, execution_options=streamed(at_once)).partitions():
         yield filed_states(session, list(part))
 

@@ -82,11 +82,16 @@ def folder_or_zip(path: Path) -> bool:
     return path.suffix.lower() == ".zip"
 
 
+def files(folder: Path) -> list[tuple[str, Path]]:
+    """Names, with / between folders, and paths of all files in a folder, sorted."""
+    return sorted((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*") if file.is_file())
+
+
 def pack(folder: Path, path: Path) -> None:
     """Pack a folder as a zip file: sorted names, one fixed date, so that the same content gives the same bytes."""
     with zipfile.ZipFile(path, "w") as packed:
-        for file in sorted(each for each in folder.rglob("*") if each.is_file()):
-            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), date_time=_EPOCH)
+        for name, file in files(folder):
+            entry = zipfile.ZipInfo(name, date_time=_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = _PERMISSIONS << 16
             entry.create_system = 3  # Unix, wherever it is written
