@@ -69,7 +69,8 @@ def export_command(
     """
     from chem.errors import ConfigurationError  # noqa: PLC0415
     from chem.outcomes import Status  # noqa: PLC0415
-    from report.exports.formats import DEFAULT_LICENCE, ExportOptions, export  # noqa: PLC0415
+    from report.exports.formats import ExportOptions, export  # noqa: PLC0415
+    from report.exports.licence import DEFAULT_LICENCE  # noqa: PLC0415
 
     known = {status.value for status in Status}
     if wrong := sorted(set(verdict or ()) - known):

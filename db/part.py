@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Engine, Integer, MetaData, Select, Table, and_, func, insert, or_, select, union
+from sqlalchemy import Column, ColumnElement, Engine, Integer, MetaData, Table, and_, func, insert, or_, select, union
 from sqlalchemy.orm import Session
 
 from chem.errors import DatabaseError
@@ -43,6 +43,7 @@ from db.tables import (
 )
 
 FILE_NAME = "network.db"
+Conditions = tuple[ColumnElement[bool], ...]
 # What could be about energies nobody checked stays: preparations, their end points, candidates. So do campaigns.
 _LEAVING_KINDS = (CalculationKind.SEARCH, CalculationKind.VERIFY, CalculationKind.ESTIMATE, CalculationKind.ENERGY)
 _OF_THIS_DATABASE = {  # names of machines, and what only means something where it ran
@@ -158,9 +159,9 @@ def _nothing(selection: Selection, found: Mapping[Status, int]) -> str:
     )
 
 
-def _stage(there: Session, here: Session, states: Select[Any]) -> None:
+def _stage(there: Session, here: Session, chosen: Conditions) -> None:
     """Copy the rows of the part as they are numbered in their own database."""
-    leaving = _leaving(states)
+    leaving = _leaving(chosen)
     for table in _tables():
         staged = _staged(table)
         staged.create(here.connection())
@@ -179,10 +180,11 @@ def _as_they_leave(there: Session, table: Table, rows: Sequence[Any]) -> list[di
     return [dict(row) for row in rows]
 
 
-def _leaving(states: Select[Any]) -> dict[str, Any]:
-    """By table, the condition on the rows that belong to these transition states."""
+def _leaving(chosen: Conditions) -> dict[str, ColumnElement[bool]]:
+    """By table, the condition on the rows that belong to the chosen transition states."""
     state, calculation = TransitionStateRow, CalculationRow
-    mine = state.id.in_(states)
+    mine = and_(*chosen)
+    states = select(state.id).where(mine)
     shown = select(state.reaction_id).where(mine)
     finders = select(state.calculation_id).where(mine, state.calculation_id.is_not(None))
     calculations = or_(

@@ -56,19 +56,19 @@ def stored_level_key(session: Session, name: str) -> str:
     raise DatabaseError(f"{told}; this database holds {choice}")
 
 
-def chosen_states(session: Session, selection: Selection) -> Select[Any]:
-    """Row ids of the transition states of a selection that are filed under a reaction.
+def chosen_states(session: Session, selection: Selection) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on the transition states of a selection that are filed under a reaction.
 
     Raises:
         ConfigurationError: There is no campaign of the name asked for.
     """
     state = TransitionStateRow
-    statement = select(state.id).where(*_reached(session, selection, state.reaction_id), state.reaction_id.is_not(None))
+    conditions = [state.reaction_id.is_not(None), *_reached(session, selection, state.reaction_id)]
     if selection.level_key is not None:
-        statement = statement.where(state.level_id.in_(select(LevelRow.id).where(LevelRow.key == selection.level_key)))
+        conditions.append(state.level_id.in_(select(LevelRow.id).where(LevelRow.key == selection.level_key)))
     if selection.verdicts is not None:
-        statement = statement.where(state.verdict.in_(sorted(selection.verdicts)))
-    return statement
+        conditions.append(state.verdict.in_(sorted(selection.verdicts)))
+    return tuple(conditions)
 
 
 def chosen_reactions(session: Session, selection: Selection) -> Select[Any]:
@@ -85,11 +85,9 @@ def chosen_reactions(session: Session, selection: Selection) -> Select[Any]:
 
 def count_by_verdict(session: Session, selection: Selection) -> Counter[Status]:
     """How many transition states of a selection there are of each verdict."""
-    ids = chosen_states(session, selection)
+    state = TransitionStateRow
     rows = session.execute(
-        select(TransitionStateRow.verdict, func.count())
-        .where(TransitionStateRow.id.in_(ids))
-        .group_by(TransitionStateRow.verdict)
+        select(state.verdict, func.count()).where(*chosen_states(session, selection)).group_by(state.verdict)
     )
     return Counter({Status(verdict): count for verdict, count in rows})
 

@@ -102,7 +102,7 @@ def stream_species(
 def _energies(session: Session, selection: Selection) -> Any:
     """Energies of species, shared by mirror images, with their `place`: 1 is the one to show."""
     state, side = TransitionStateRow, ReactionSpeciesRow
-    chosen = state.id.in_(chosen_states(session, selection))
+    chosen = chosen_states(session, selection)
     ends = union_all(
         *(
             select(
@@ -111,7 +111,7 @@ def _energies(session: Session, selection: Selection) -> Any:
                 state.level_id,
                 state.verdict,
                 energy.label("energy_ev"),
-            ).where(chosen, energy.is_not(None))
+            ).where(*chosen, energy.is_not(None))
             for name, energy in (
                 (Side.REACTANT, state.reactant_end_energy_ev),
                 (Side.PRODUCT, state.product_end_energy_ev),

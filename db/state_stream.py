@@ -45,6 +45,12 @@ class FiledState:
     found_at: datetime
 
     @property
+    def program(self) -> str | None:
+        """Program and version that ran the level of theory; None where unknown."""
+        level = self.record.transition_state.level
+        return " ".join(part for part in (level.program, level.version) if part) or None
+
+    @property
     def barriers_kcal_mol(self) -> tuple[float | None, float | None]:
         """Heights above the reactant and the product end of its path, kcal/mol, where both are known."""
         barrier = self.record.transition_state.barrier
@@ -85,7 +91,7 @@ def structures(filed: FiledState) -> tuple[Structure | None, Structure, Structur
         "reaction_key": filed.reaction_key,
         "transition_state_key": filed.key,
         "level": state.level.key,
-        "program": " ".join(part for part in (state.level.program, state.level.version) if part) or None,
+        "program": filed.program,
         "verdict": state.verdict.status.value,
         "charge": state.geometry.charge,
         "multiplicity": state.geometry.multiplicity,
@@ -115,7 +121,7 @@ def stream_states(
     session: Session, selection: Selection, at_once: int = ROWS_PER_STATEMENT
 ) -> Iterator[list[FiledState]]:
     """Transition states of a selection that are filed under a reaction, in the order of their rows."""
-    ids = chosen_states(session, selection).order_by(TransitionStateRow.id)
+    ids = select(TransitionStateRow.id).where(*chosen_states(session, selection)).order_by(TransitionStateRow.id)
     for part in session.scalars(ids, execution_options=streamed(at_once)).partitions():
         yield filed_states(session, list(part))
 

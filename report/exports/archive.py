@@ -9,7 +9,6 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
@@ -18,67 +17,32 @@ import yaml
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from chem.errors import ConfigurationError
 from db.engine import reading
 from db.part import FILE_NAME, Part
 from db.schema import schema_versions
 from db.selection import count_network
 from db.tables import CalculationRow, LevelRow, TransitionStateRow
 from report.exports import archive_text, csv_tables, extended_xyz, graphml
-from report.exports.archive_text import Contents, Licence
+from report.exports.archive_text import Contents
 from report.exports.formats import ExportOptions
-from report.exports.output import pack
+from report.exports.licence import LICENCES
+from report.exports.output import files, pack
 
 NAME = "Cairn network archive"
 VERSION = 1  # of the layout of the files
 CHECKSUMS = "SHA256SUMS"
 VERSIONS = "versions.json"
 _READ_AT_ONCE = 2**20
-LICENCES: Mapping[str, Licence] = {
-    "CC-BY-4.0": Licence(
-        name="Creative Commons Attribution 4.0 International",
-        url="https://creativecommons.org/licenses/by/4.0/",
-        zenodo="cc-by-4.0",
-    ),
-    "CC-BY-SA-4.0": Licence(
-        name="Creative Commons Attribution-ShareAlike 4.0 International",
-        url="https://creativecommons.org/licenses/by-sa/4.0/",
-        zenodo="cc-by-sa-4.0",
-    ),
-    "CC0-1.0": Licence(
-        name="Creative Commons Zero 1.0 Universal",
-        url="https://creativecommons.org/publicdomain/zero/1.0/",
-        zenodo="cc-zero",
-    ),
-}
 
 
 def write(part: Part, path: Path, options: ExportOptions) -> None:
-    """Write the archive of a part of a network.
-
-    Raises:
-        ConfigurationError: There is no such licence.
-    """
-    if options.licence not in LICENCES:
-        raise ConfigurationError(f"unknown licence {options.licence!r}; known are {', '.join(LICENCES)}")
+    """Write the archive of a part of a network."""
     with tempfile.TemporaryDirectory(dir=path.parent) as own:
         folder = Path(own)
         _write_files(part, folder, options)
-        sums = "".join(f"{digest(file)}  {name}\n" for name, file in files(folder))
+        sums = "".join(f"{_digest(file)}  {name}\n" for name, file in files(folder))
         (folder / CHECKSUMS).write_text(sums, encoding="utf-8")
         pack(folder, path)
-
-
-def files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Names and paths of the files of a folder, sorted."""
-    found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
-    yield from sorted(found.items())
-
-
-def digest(file: Path) -> str:
-    """SHA-256 of a file."""
-    with file.open("rb") as stream:
-        return digest_of(stream)
 
 
 def digest_of(stream: IO[bytes]) -> str:
@@ -87,6 +51,11 @@ def digest_of(stream: IO[bytes]) -> str:
     while part := stream.read(_READ_AT_ONCE):
         found.update(part)
     return found.hexdigest()
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return digest_of(stream)
 
 
 def _write_files(part: Part, folder: Path, options: ExportOptions) -> None:
@@ -102,9 +71,7 @@ def _write_files(part: Part, folder: Path, options: ExportOptions) -> None:
         contents = Contents(
             title=options.title or f"Reaction network of {n_reactions} elementary reactions",
             authors=options.authors,
-            licence_id=options.licence,
             licence=LICENCES[options.licence],
-            level=part.selection.level_key,
             levels=levels,
             versions=versions,
             n_species=n_species,
@@ -117,7 +84,7 @@ def _write_files(part: Part, folder: Path, options: ExportOptions) -> None:
     text = {
         "README.md": archive_text.readme(contents),
         "CITATION.cff": yaml.safe_dump(archive_text.citation(contents), sort_keys=False, allow_unicode=True),
-        "LICENSE": (Path(__file__).parent / "licences" / f"{options.licence}.txt").read_text(encoding="utf-8"),
+        "LICENSE": LICENCES[options.licence].text,
     }
     for name, content in text.items():
         (folder / name).write_text(content, encoding="utf-8", newline="\n")

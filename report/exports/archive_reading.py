@@ -12,9 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from chem.errors import DatabaseError, InputError
 from db.archive_checks import contradictions
-from db.engine import open_database, reading
+from db.engine import database_file, open_database, reading
 from db.merging import Merged, merge
 from db.part import FILE_NAME
 from db.schema import schema_versions
@@ -43,14 +45,16 @@ def import_archive(path: Path, url: str | Path) -> Merged:
     """
     if not path.is_file():
         raise InputError(f"there is no file {path}; give an archive that `cairn export archive` wrote")
-    with tempfile.TemporaryDirectory(prefix="cairn-import-") as own, told_of_full_disk(Path(own)):
-        file = Path(own) / FILE_NAME
-        _unpack_checked(path, file)
-        archive = _open_checked(path, file)
+    with tempfile.TemporaryDirectory(prefix="cairn-import-") as own:
+        with told_of_full_disk(Path(own)):
+            file = Path(own) / FILE_NAME
+            _unpack_checked(path, file)
+            archive = _open_checked(path, file)
         try:
             target = open_database(url)
             try:
-                return merge(archive, target)
+                with told_of_full_disk(database_file(url) or Path(own)):
+                    return merge(archive, target)
             finally:
                 target.dispose()
         finally:
@@ -114,7 +118,7 @@ def _check_sums(path: Path, packed: zipfile.ZipFile) -> None:
                 raise InputError(f"{path} is damaged: {name} does not match its checksum; get it again")
 
 
-def _open_checked(path: Path, file: Path) -> Any:
+def _open_checked(path: Path, file: Path) -> Engine:
     """The database of an archive, whose checksums are right, but which anybody may have written."""
     try:
         problems = list(check(file).problems)

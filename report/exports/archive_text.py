@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from report.exports.licence import Licence
+
 NOBODY = "anonymous"  # as the Citation File Format has it where no author is given
 PLACES = {
-    "network.db": "the exported part as an SQLite database of Cairn, with geometries to the last bit",
+    "network.db": "all of it as an SQLite database of Cairn, to the last bit, with the searches that found it",
     "tables/species.csv": "molecules, with the energy at which each was seen alone at an end of a path, eV",
     "tables/reactions.csv": "elementary reactions with the barrier that counts, kcal/mol, its level and verdict",
     "tables/transition_states.csv": "every transition state: energies in eV, barriers in kcal/mol, frequencies in cm-1",
@@ -27,30 +29,13 @@ PLACES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Licence:
-    """A licence for data.
-
-    Attributes:
-        name: In full.
-        url: Where it stands.
-        zenodo: What Zenodo calls it.
-    """
-
-    name: str
-    url: str
-    zenodo: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
     """What an archive holds.
 
     Attributes:
         title: Of the data set.
         authors: Names as in `Family, Given`; empty where nobody was named.
-        licence_id: SPDX identifier of the licence.
-        licence: The licence.
-        level: Key of the level of theory that was asked for; None for all.
+        licence: Of the data.
         levels: As in levels.json.
         versions: As in versions.json.
         n_species: Number of species.
@@ -60,9 +45,7 @@ class Contents:
 
     title: str
     authors: tuple[str, ...]
-    licence_id: str
     licence: Licence
-    level: str | None
     levels: Sequence[Mapping[str, Any]]
     versions: Mapping[str, Any]
     n_species: int
@@ -128,7 +111,8 @@ that is repeated does nothing.
 
 ## Licence
 
-The data are under {contents.licence.name} ({contents.licence_id}, {contents.licence.url}); LICENSE has its text.
+The data are under {contents.licence.name} ({contents.licence.identifier}, {contents.licence.url}).
+LICENSE has its text.
 """
 
 
@@ -140,7 +124,7 @@ def citation(contents: Contents) -> dict[str, Any]:
         "type": "dataset",
         "title": contents.title,
         "authors": [_person(name) for name in contents.authors] or [{"name": NOBODY}],
-        "license": contents.licence_id,
+        "license": contents.licence.identifier,
         "keywords": list(_keywords(contents)),
         "references": [
             {

@@ -13,9 +13,8 @@ from chem.outcomes import Status
 from db.engine import reading
 from db.part import Part, part_of
 from db.selection import count_network
+from report.exports.licence import DEFAULT_LICENCE, LICENCES
 from report.exports.output import FOLDER, check_output, in_one_step, told_of_full_disk
-
-DEFAULT_LICENCE = "CC-BY-4.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +32,11 @@ class ExportOptions:
     licence: str = DEFAULT_LICENCE
     title: str = ""
     authors: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Only licences whose text is here."""
+        if self.licence not in LICENCES:
+            raise ConfigurationError(f"unknown licence {self.licence!r}; known are {', '.join(LICENCES)}")
 
 
 DEFAULTS = ExportOptions()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -71,8 +72,9 @@ def told_of_full_disk(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
-    except DBAPIError as error:
-        if not getattr(error.orig, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+    except (DBAPIError, sqlite3.OperationalError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if not getattr(cause, "sqlite_errorname", "").startswith(("SQLITE_FULL", "SQLITE_IOERR")):
             raise
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} or damaged", str(path)) from error
 
@@ -82,11 +84,16 @@ def folder_or_zip(path: Path) -> bool:
     return path.suffix.lower() == ".zip"
 
 
+def files(folder: Path) -> list[tuple[str, Path]]:
+    """Names, with / between folders, and paths of all files in a folder, sorted."""
+    return sorted((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*") if file.is_file())
+
+
 def pack(folder: Path, path: Path) -> None:
     """Pack a folder as a zip file: sorted names, one fixed date, so that the same content gives the same bytes."""
     with zipfile.ZipFile(path, "w") as packed:
-        for file in sorted(each for each in folder.rglob("*") if each.is_file()):
-            entry = zipfile.ZipInfo(file.relative_to(folder).as_posix(), date_time=_EPOCH)
+        for name, file in files(folder):
+            entry = zipfile.ZipInfo(name, date_time=_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = _PERMISSIONS << 16
             entry.create_system = 3  # Unix, wherever it is written

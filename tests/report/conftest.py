@@ -1,8 +1,9 @@
-"""A made-up network around 3-hydroperoxypropanal: real molecules, invented numbers."""
+"""Made-up networks: 3-hydroperoxypropanal in a report, formaldehyde in databases; real molecules, invented numbers."""
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,8 +11,26 @@ import pytest
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdMolDescriptors
 
-from chem.outcomes import Check, CheckName, Failure, Outcome, Stage, Status
-from chem.types import Geometry
+from chem.graph import MolecularGraph
+from chem.outcomes import (
+    Attempt,
+    Check,
+    CheckName,
+    Failure,
+    Outcome,
+    SearchResult,
+    Stage,
+    Status,
+    TransitionState,
+    Verdict,
+)
+from chem.types import Geometry, LevelOfTheory, Reaction, Species
+from db.campaigns import add_campaign, add_reaction_members
+from db.engine import open_database, writing
+from db.results import Estimate, add_estimates, record_search
+from db.store import add_reactions
+from db.tables import CalculationKind
+from db.work import claim, enqueue
 from report.content import (
     AttemptEntry,
     Costs,
@@ -258,3 +277,146 @@ def content():
 @pytest.fixture(scope="session")
 def build():
     return make_content
+
+
+HOSTILE = "q\"uo'te, <b>&amp;</b> \u202eright\u200f\nnew\r\nline \\ | ` =1+1 \u00e9"
+GFN2 = LevelOfTheory(name="gfn2", method="GFN2-xTB", program="xtb-python", version="22.1")
+DFT = LevelOfTheory(name="b3lyp", method="B3LYP", basis="6-31G*", program="pyscf", version="2.14")
+ATOMS = (6, 8, 1, 1)
+FORMALDEHYDE = MolecularGraph(numbers=ATOMS, bonds=frozenset({(0, 1), (0, 2), (0, 3)}))
+CARBENE = MolecularGraph(numbers=ATOMS, bonds=frozenset({(0, 1), (0, 2), (1, 3)}))
+APART = MolecularGraph(numbers=ATOMS, bonds=frozenset({(0, 1), (2, 3)}))
+
+
+def found_state(seed, status=Status.PASSED, level=GFN2, ends_ev=(-12.0, -11.0)):
+    """A saddle point of CH2O somewhere, with both ends."""
+
+    def somewhere(number):
+        return Geometry(numbers=ATOMS, positions=np.random.default_rng(number).normal(size=(4, 3)))
+
+    rows = () if status is Status.ESTIMATED else (Check(name=CheckName.IRC_ENDS_MATCH, status=status, evidence={}),)
+    return TransitionState(
+        geometry=somewhere(seed),
+        energy_ev=-10.0 + seed / 1000,
+        level=level,
+        verdict=Verdict(checks=tuple(replace(row, evidence={"steps": seed, "note": HOSTILE}) for row in rows)),
+        frequencies_cm1=(-1500.0 - seed, 900.0, 1200.0),
+        reactant_end=somewhere(seed + 1),
+        product_end=somewhere(seed + 2),
+        reactant_end_energy_ev=ends_ev[0],
+        product_end_energy_ev=ends_ev[1],
+    )
+
+
+class Filled:
+    """Fills databases with formaldehyde, hydroxymethylene, and what they fall into, under any labels."""
+
+    def __init__(self, labels=("C=O", "[CH]O", "[C-]#[O+]", "[H][H]"), beginning=""):
+        graphs = (
+            FORMALDEHYDE,
+            CARBENE,
+            MolecularGraph(numbers=(6, 8), bonds=frozenset({(0, 1)})),
+            MolecularGraph(numbers=(1, 1), bonds=frozenset({(0, 1)})),
+        )
+        self.beginning = beginning
+        self.species = tuple(
+            Species(key=f"{beginning}{name}", smiles=label, energy_key=f"{beginning}{name}", graph=graph)
+            for name, label, graph in zip(("a", "b", "c", "d"), labels, graphs, strict=True)
+        )
+
+    def reaction(self, name):
+        """shift, loss or decay."""
+        a, b, c, d = self.species
+        before, after, reactants, products = {
+            "shift": (FORMALDEHYDE, CARBENE, (a,), (b,)),
+            "loss": (FORMALDEHYDE, APART, (a,), (c, d)),
+            "decay": (CARBENE, APART, (b,), (c, d)),
+        }[name]
+        return Reaction(
+            key=f"{self.beginning}{name}",
+            reactant_graph=before,
+            product_graph=after,
+            reactants=reactants,
+            products=products,
+            degeneracy=2,
+        )
+
+    def fill(self, url):
+        """Three reactions.
+
+        The search for the shift found it, the decay on the way, both passed, and one that failed a check; the loss is
+        estimated; the decay was also found at a density functional, where it could not be checked.
+        """
+        engine = open_database(url)
+        shift, loss, decay = (self.reaction(name) for name in ("shift", "loss", "decay"))
+        with writing(engine) as session:
+            add_reactions(session, [shift, loss, decay], {shift.key: HOSTILE})
+            add_campaign(session, name="one", settings={}, seed=0, rules_hash="")
+            add_reaction_members(session, "one", [decay.key], round_number=1)
+        failed = Failure(stage=Stage.SADDLE, kind="second_order", message=HOSTILE)
+        self.record(
+            engine,
+            shift,
+            SearchResult(
+                level=GFN2,
+                attempts=(
+                    attempt("classical:0", Outcome.UNINTENDED, found_state(10, ends_ev=(-11.5, -13.0))),
+                    attempt(HOSTILE, Outcome.INTENDED, found_state(20)),
+                    attempt("neb", Outcome.FAILED, found_state(30, Status.FAILED), failed),
+                ),
+            ),
+            found={0: turned(decay), 2: shift},
+        )
+        state = found_state(40, Status.COULD_NOT_CHECK, DFT)
+        self.record(
+            engine, decay, SearchResult(level=DFT, attempts=(attempt("guess", Outcome.INTENDED, state),)), level=DFT
+        )
+        with writing(engine) as session:
+            estimate = Estimate(reaction_key=loss.key, transition_state=found_state(50, Status.ESTIMATED), error_ev=0.1)
+            add_estimates(session, [estimate])
+        engine.dispose()
+
+    @staticmethod
+    def record(engine, reaction, result, *, level=GFN2, found=None):
+        with writing(engine) as session:
+            enqueue(session, kind=CalculationKind.SEARCH, reaction_keys=[reaction.key], level_key=level.key)
+        claimed = claim(engine, kind=CalculationKind.SEARCH, worker="host:1", limit=1, lease_seconds=60)[0]
+        with writing(engine) as session:
+            record_search(session, claimed, result, found=found)
+
+
+def turned(reaction):
+    """The same reaction written from products to reactants."""
+    return replace(
+        reaction,
+        reactant_graph=reaction.product_graph,
+        product_graph=reaction.reactant_graph,
+        reactants=reaction.products,
+        products=reaction.reactants,
+    )
+
+
+def attempt(start, outcome, state, failure=None):
+    return Attempt(
+        start=start, outcome=outcome, transition_state=state, failure=failure, gradient_calls=10, seconds=0.5
+    )
+
+
+@pytest.fixture(scope="session")
+def filled():
+    """Class that fills databases."""
+    return Filled
+
+
+@pytest.fixture(scope="session")
+def hostile():
+    """Text that breaks what does not expect it."""
+    return HOSTILE
+
+
+@pytest.fixture(scope="module")
+def network_url(tmp_path_factory):
+    """URL of a small network with every verdict; its texts are hostile. Nothing may be written to it."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('stored') / 'network.db'}"
+    Filled(labels=(HOSTILE, "F", "C/C=C\\C", "1 2"), beginning="\u202e<k>&'\"").fill(url)
+    return url
