@@ -25,7 +25,11 @@ from cli.levels import levels_command
 from cli.minima import minima_command
 from cli.path import path_command
 from cli.query import query_app
+from cli.query_changes import changes_command, level_differences_command
+from cli.query_ledger import costs_command, failures_command
 from cli.query_paths import paths_command
+from cli.query_reach import bottlenecks_command, reachable_command
+from cli.query_steps import branching_command, neighbours_command
 from cli.relax import relax_command
 from cli.saddle import saddle_command
 from cli.thermo import thermo_command
@@ -57,6 +61,14 @@ app.command("label")(label_command)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 query_app.command("paths")(paths_command)
+query_app.command("neighbours")(neighbours_command)
+query_app.command("reachable")(reachable_command)
+query_app.command("bottlenecks")(bottlenecks_command)
+query_app.command("branching")(branching_command)
+query_app.command("costs")(costs_command)
+query_app.command("failures")(failures_command)
+query_app.command("changes")(changes_command)
+query_app.command("levels")(level_differences_command)
 app.add_typer(query_app, name="query")
 app.command("export")(export_command)
 app.command("import")(import_command)

@@ -11,15 +11,15 @@ from sqlalchemy.orm import Session
 
 from chem.branching import Leaving, turned
 from chem.identity import make_reaction
-from chem.outcomes import Status, TransitionState
+from chem.outcomes import Status
 from db.campaign_tables import ReactionMembershipRow
 from db.campaigns import campaign_id
 from db.load import load_reactions
 from db.shown import ShownReaction, shown_reactions
 from db.species_names import NamedSpecies
 from db.statements import select_in
-from db.tables import ReactionSpeciesRow, Side, SpeciesRow, TransitionStateRow
-from db.transition_states import transition_states
+from db.tables import ReactionSpeciesRow, Side, SpeciesRow
+from db.transition_states import states_with_frequencies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,8 @@ def leaving_steps(session: Session, found: Iterable[Neighbour]) -> list[Leaving]
     """
     usable = list(found)
     reversed_ = load_reactions(session, {each.key for each in usable if each.degeneracy is None})
-    states = _states_with_frequencies(session, usable)
+    shown = [each.transition_state_id for each in usable if each.transition_state_id is not None]
+    states = states_with_frequencies(session, shown)
     steps = []
     for each in usable:
         forward, reverse = each.barrier_forward_kcal_mol, each.barrier_reverse_kcal_mol
@@ -179,7 +180,7 @@ def leaving_steps(session: Session, found: Iterable[Neighbour]) -> list[Leaving]
         if degeneracy is None:
             stored = reversed_[each.key]
             degeneracy = make_reaction(stored.product_graph, stored.reactant_graph).degeneracy
-        state = states.get(each.transition_state_id)
+        state = None if each.transition_state_id is None else states.get(each.transition_state_id)
         steps.append(
             Leaving(
                 key=each.key,
@@ -196,11 +197,3 @@ def leaving_steps(session: Session, found: Iterable[Neighbour]) -> list[Leaving]
             )
         )
     return steps
-
-
-def _states_with_frequencies(session: Session, found: Iterable[Neighbour]) -> Mapping[int | None, TransitionState]:
-    """Transition states of reactions whose ends have frequencies, by row id."""
-    statement = select(TransitionStateRow.id).where(TransitionStateRow.reactant_end_frequencies_cm1.is_not(None))
-    shown = [each.transition_state_id for each in found if each.transition_state_id is not None]
-    numbers = [number for (number,) in select_in(session, statement, TransitionStateRow.id, shown)]
-    return {record.id: record.transition_state for record in transition_states(session, numbers)}

@@ -38,7 +38,8 @@ class ReachedSpecies:
         starts: SMILES of the species at hand that the way begins with.
         highest_step_key: Key of the reaction whose transition state is the highest of the way.
         last_step_key: Key of the reaction that makes it.
-        last_step: Its reactants and products, SMILES, in the direction of the way.
+        last_step_reactants: SMILES of what it takes.
+        last_step_products: SMILES of what it gives.
         verdict: The worst of all transition states on the way.
         levels: Keys of the levels of theory of all of them.
     """
@@ -53,7 +54,8 @@ class ReachedSpecies:
     starts: tuple[str, ...]
     highest_step_key: str
     last_step_key: str
-    last_step: tuple[tuple[str, ...], tuple[str, ...]]
+    last_step_reactants: tuple[str, ...]
+    last_step_products: tuple[str, ...]
     verdict: Status
     levels: tuple[str, ...]
 
@@ -128,6 +130,7 @@ def reached_species(
     for species in wanted:
         arrival, way, name = arrivals[species], found[species], named[species]
         last, highest = named_steps[arrival.direction >> 1], named_steps[_highest(way)]
+        backwards = bool(arrival.direction & 1)
         result.append(
             ReachedSpecies(
                 key=name.key,
@@ -140,7 +143,8 @@ def reached_species(
                 starts=tuple(sorted(named[seed].smiles for seed in way.seeds)),
                 highest_step_key=highest.key,
                 last_step_key=last.key,
-                last_step=(last.products, last.reactants) if arrival.direction & 1 else (last.reactants, last.products),
+                last_step_reactants=last.products if backwards else last.reactants,
+                last_step_products=last.reactants if backwards else last.products,
                 verdict=network.verdict_of(way.marks),
                 levels=network.levels_of(way.marks),
             )

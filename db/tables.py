@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, utc_now
@@ -168,7 +168,15 @@ class CalculationRow(FailureColumns, Base):
     __table_args__ = (
         UniqueConstraint("kind", "subject_key", "level_key", "settings_hash"),
         Index(None, "kind", "state", "place", "id"),
-        Index(None, "failure_kind", "failure_stage"),
+        Index(
+            "ix_calculation_failures",
+            "kind",
+            "level_key",
+            "failure_stage",
+            "failure_kind",
+            sqlite_where=text("failure_kind IS NOT NULL"),
+            postgresql_where=text("failure_kind IS NOT NULL"),
+        ),
         CheckConstraint("state IN ('pending', 'running', 'done', 'failed')", name="state"),
         CheckConstraint("(state = 'running') = (worker IS NOT NULL)", name="worker"),
     )

@@ -90,6 +90,13 @@ def transition_states_found_by(session: Session, reaction_key: str) -> list[Tran
     return transition_states(session, list(session.scalars(statement)))
 
 
+def states_with_frequencies(session: Session, ids: Iterable[int]) -> dict[int, TransitionState]:
+    """Those transition states whose ends have frequencies, by row id; their ends are in the direction of the row."""
+    statement = select(TransitionStateRow.id).where(TransitionStateRow.reactant_end_frequencies_cm1.is_not(None))
+    numbers = [number for (number,) in select_in(session, statement, TransitionStateRow.id, ids)]
+    return {record.id: record.transition_state for record in transition_states(session, numbers)}
+
+
 def transition_states(session: Session, ids: list[int]) -> list[TransitionStateRecord]:
     """Transition states by row id, in the order of their ids."""
     statement = (

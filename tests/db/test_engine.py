@@ -48,6 +48,12 @@ def test_the_migrations_build_exactly_the_tables_of_the_metadata(engine):
         assert compare_metadata(context, Base.metadata) == []
 
 
+def written_out(constraint):
+    """A constraint or an index with the condition of a partial one as text."""
+    options = {name: str(value) for name, value in constraint.get("dialect_options", {}).items()}
+    return str({**constraint, "dialect_options": options})
+
+
 def test_the_migrations_build_exactly_the_constraints_of_the_metadata(tmp_path):
     migrated = open_database(tmp_path / "migrated.db")
     created = create_engine("sqlite://")
@@ -55,8 +61,7 @@ def test_the_migrations_build_exactly_the_constraints_of_the_metadata(tmp_path):
     for table in Base.metadata.tables:
         for method in ("get_check_constraints", "get_unique_constraints", "get_foreign_keys", "get_indexes"):
             expected, found = (
-                sorted(str(constraint) for constraint in getattr(inspect(engine), method)(table))
-                for engine in (created, migrated)
+                sorted(map(written_out, getattr(inspect(engine), method)(table))) for engine in (created, migrated)
             )
             assert found == expected, (table, method)
     migrated.dispose()

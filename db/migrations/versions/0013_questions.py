@@ -285,7 +285,14 @@ def upgrade() -> None:
         ("calculation", "finished_at"),
     ):
         op.create_index(f"ix_{table}_{column}", table, [column])
-    op.create_index("ix_calculation_failure_kind_failure_stage", "calculation", ["failure_kind", "failure_stage"])
+    failed = sa.text("failure_kind IS NOT NULL")
+    op.create_index(
+        "ix_calculation_failures",
+        "calculation",
+        ["kind", "level_key", "failure_stage", "failure_kind"],
+        sqlite_where=failed,
+        postgresql_where=failed,
+    )
     rankings = {"transition_state_ranking": TRANSITION_STATE_RANKING, "calculation_ranking": CALCULATION_RANKING}
     on_postgresql = op.get_bind().dialect.name == "postgresql"  # which keeps a view that others read, and its columns
     for name, view in rankings.items():
