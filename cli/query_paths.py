@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
-from cli.output import print_json, print_table
+from cli.output import print_table
 from cli.query import DEFAULT_DATABASE, Campaign, Database, JsonLines
+from cli.query_options import CoReactants, asking, finite
+from cli.table_files import CsvFile, ParquetFile, check_table_files, tell
 
 if TYPE_CHECKING:
     from chem.paths import PathCost
     from db.known_paths import KnownPath
+
+
+class PathColumns(TypedDict):
+    """Columns of `query paths`."""
+
+    rank: int
+    cost: float
+    cost_kind: str
+    cost_unit: str
+    energy: str
+    temperature_k: float | None
+    level: str
+    verdict: str
+    highest_kcal_mol: float
+    species: list[str]
+    steps: list[dict[str, Any]]
+
 
 UNITS = {"minimax": "kcal/mol", "span": "kcal/mol", "rate": "s^-1"}
 
@@ -20,9 +39,7 @@ def paths_command(
     start: Annotated[str, typer.Argument(metavar="FROM", help="Species by SMILES or key.")],
     goal: Annotated[str, typer.Argument(metavar="TO", help="Likewise.")],
     k: Annotated[int, typer.Option("-k", min=1, help="How many paths.")] = 5,
-    with_: Annotated[
-        list[str] | None, typer.Option("--with", metavar="SPECIES", help="A co-reactant at hand. May be repeated.")
-    ] = None,
+    with_: CoReactants = None,
     cost: Annotated[
         str,
         typer.Option(
@@ -34,7 +51,7 @@ def paths_command(
         bool, typer.Option("--gibbs", help="Free energies of species apart, once `cairn kinetics` found their minima.")
     ] = False,
     temperature: Annotated[
-        float, typer.Option(metavar="K", min=1.0, help="Temperature of --gibbs and --cost rate, K.")
+        float, typer.Option(metavar="K", min=1.0, callback=finite, help="Temperature of --gibbs and --cost rate, K.")
     ] = 500.0,
     level: Annotated[
         str | None, typer.Option(help="Level of theory; default: the one with the most barriers. Levels never mix.")
@@ -46,6 +63,8 @@ def paths_command(
     ] = None,
     database: Database = DEFAULT_DATABASE,
     json_lines: JsonLines = False,
+    csv_file: CsvFile = None,
+    parquet_file: ParquetFile = None,
 ) -> None:
     """The k lowest paths from one species to another, each with its profile and the verdict of every step.
 
@@ -65,7 +84,6 @@ def paths_command(
     from chem.errors import ConfigurationError  # noqa: PLC0415
     from chem.outcomes import Status  # noqa: PLC0415
     from chem.paths import PathCost  # noqa: PLC0415
-    from db.engine import open_database, reading  # noqa: PLC0415
     from db.gibbs_network import with_gibbs_heights  # noqa: PLC0415
     from db.known_network import USABLE, known_network  # noqa: PLC0415
     from db.known_paths import known_paths, widest_level  # noqa: PLC0415
@@ -78,29 +96,26 @@ def paths_command(
     if wrong := sorted(set(verdict or ()) - usable):
         raise ConfigurationError(f"no path goes over the verdict {', '.join(wrong)}; choose from {', '.join(USABLE)}")
     kind = PathCost(cost)
-    engine = open_database(database, create=False)
-    try:
-        with reading(engine) as session:
-            key = widest_level(session) if level is None else level_key_of(session, level)
-            first, last, *hands = named_species(session, [start, goal, *(with_ or ())])
-            verdicts = [Status(each) for each in verdict or USABLE]
-            network = known_network(session, campaign=campaign, level_key=key, verdicts=verdicts)
-            left_out = 0
-            if gibbs:
-                network, left_out = with_gibbs_heights(session, network, level_key=key, temperature_k=temperature)
-            found = known_paths(
-                session,
-                network,
-                first,
-                last,
-                k=k,
-                at_hand=hands,
-                cost=kind,
-                temperature_k=temperature,
-                level_key=key,
-            )
-    finally:
-        engine.dispose()
+    check_table_files(csv_file, parquet_file)
+    with asking(database) as session:
+        key = widest_level(session) if level is None else level_key_of(session, level)
+        first, last, *hands = named_species(session, [start, goal, *(with_ or ())])
+        verdicts = [Status(each) for each in verdict or USABLE]
+        network = known_network(session, campaign=campaign, level_key=key, verdicts=verdicts)
+        left_out = 0
+        if gibbs:
+            network, left_out = with_gibbs_heights(session, network, level_key=key, temperature_k=temperature)
+        found = known_paths(
+            session,
+            network,
+            first,
+            last,
+            k=k,
+            at_hand=hands,
+            cost=kind,
+            temperature_k=temperature,
+            level_key=key,
+        )
     conditions = temperature if gibbs or kind is PathCost.RATE else None
     records = [
         path_record(rank, each, kind, key, temperature_k=conditions, gibbs=gibbs)
@@ -108,14 +123,14 @@ def paths_command(
     ]
     if left_out:
         typer.echo(f"{left_out} steps without free energies are left out", err=True)
-    if json_lines:
+
+    def show() -> None:
+        if not records:
+            typer.echo(f"no path from {first.smiles} to {last.smiles} at {key}; --with names co-reactants at hand")
         for record in records:
-            print_json(record)
-        return
-    if not records:
-        typer.echo(f"no path from {first.smiles} to {last.smiles} at {key}; --with names co-reactants at hand")
-    for record in records:
-        _print(record)
+            _print(record)
+
+    tell(records, PathColumns, show, json_lines=json_lines, csv_file=csv_file, parquet_file=parquet_file)
 
 
 def path_record(
