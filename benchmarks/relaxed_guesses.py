@@ -64,9 +64,7 @@ def main() -> None:
         for reaction in enumerate_reactions(parse_smiles(smiles), EnumerationRules())
     )
     guessed = [(reaction, guess_ends(reaction, level, settings)) for reaction in islice(enumerated, arguments.n)]
-    every = [
-        row for way in ways for row in prepared([(reaction, list(each.pairs)) for reaction, each in guessed], way)
-    ]
+    every = [row for way in ways for row in prepared([(reaction, list(each.pairs)) for reaction, each in guessed], way)]
     calls = np.mean([each.gradient_calls for _, each in guessed])
     print(f"{len(guessed)} reactions, {sum(len(each.pairs) for _, each in guessed)} guesses, {calls:.0f} calls each\n")
     print("| way | with end points | pairs mean | sides with their bonds | calls | median | s | s of the way |")

@@ -24,7 +24,9 @@ from cli.minima import minima_command
 from cli.path import path_command
 from cli.query import query_app
 from cli.relax import relax_command
+from cli.report import report_command
 from cli.saddle import saddle_command
+from cli.serve import serve_command
 from cli.thermo import thermo_command
 from cli.train import train_app
 from cli.ts import ts_command
@@ -53,6 +55,8 @@ app.command("label")(label_command)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(query_app, name="query")
+app.command("report")(report_command)
+app.command("serve")(serve_command)
 app.command("levels")(levels_command)
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(db_app, name="db")

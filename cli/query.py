@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.output import print_json, print_table
+from report.records import reaction_record, species_record, verdict_of
 
 if TYPE_CHECKING:
-    from db.queries import ReactionRecord, SpeciesRecord
+    from db.queries import ReactionRecord
 
 DEFAULT_DATABASE = "sqlite:///runs/cairn.db"
 
@@ -87,7 +88,7 @@ def reactions_command(
                 f"{' + '.join(each.reactants)} -> {' + '.join(each.products)}",
                 barrier(each.barrier_forward_kcal_mol, each.error_bar_95_kcal_mol),
                 energy(each.barrier_reverse_kcal_mol),
-                _verdict(each),
+                verdict_of(each),
                 each.outcome if each.failure is None else f"{each.outcome}: {each.failure.kind}",
                 each.gradient_calls,
                 each.key,
@@ -138,57 +139,6 @@ def species_command(
         ],
         right=("charge", "multiplicity", "lowest energy eV", "reactions"),
     )
-
-
-def reaction_record(record: ReactionRecord) -> dict[str, Any]:
-    """A reaction as plain JSON values."""
-    return {
-        "key": record.key,
-        "reactants": list(record.reactants),
-        "products": list(record.products),
-        "mapped_smiles": record.mapped_smiles,
-        "degeneracy": record.degeneracy,
-        "barrier_forward_kcal_mol": record.barrier_forward_kcal_mol,
-        "barrier_reverse_kcal_mol": record.barrier_reverse_kcal_mol,
-        "barrier_error_kcal_mol": record.barrier_error_kcal_mol,
-        "error_bar_95_kcal_mol": record.error_bar_95_kcal_mol,
-        "height_above_reactant_minima_kcal_mol": record.height_above_reactant_minima_kcal_mol,
-        "height_above_product_minima_kcal_mol": record.height_above_product_minima_kcal_mol,
-        "level": record.level,
-        "verdict": _verdict(record),
-        "checks": {name.value: status.value for name, status in record.checks.items()},
-        "outcome": record.outcome,
-        "failure": (
-            {"stage": record.failure.stage.value, "kind": record.failure.kind, "message": record.failure.message}
-            if record.failure is not None
-            else None
-        ),
-        "barrierless_side": record.barrierless_side,
-        "dissociation_kcal_mol": record.dissociation_kcal_mol,
-        "gradient_calls": record.gradient_calls,
-        "seconds": record.seconds,
-    }
-
-
-def species_record(record: SpeciesRecord) -> dict[str, Any]:
-    """A species as plain JSON values."""
-    return {
-        "key": record.key,
-        "smiles": record.smiles,
-        "formula": record.formula,
-        "charge": record.charge,
-        "multiplicity": record.multiplicity,
-        "energy_ev": record.energy_ev,
-        "level": record.level,
-        "n_reactions": record.n_reactions,
-    }
-
-
-def _verdict(record: ReactionRecord) -> str | None:
-    """The verdict of its transition state; without one, of its own search; None while that is pending."""
-    if record.verdict is not None:
-        return record.verdict.value
-    return {"unintended": "failed", "failed": "could_not_check", "barrierless": "estimated"}.get(record.outcome or "")
 
 
 def _by_barrier(record: ReactionRecord) -> tuple[bool, float, str]:
