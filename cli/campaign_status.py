@@ -175,7 +175,7 @@ def difference_record(difference: ReactionDifference) -> dict[str, Any]:
 
 
 def _known(record: ReactionRecord | None) -> dict[str, Any] | None:
-    from cli.query import reaction_record  # noqa: PLC0415
+    from report.records import reaction_record  # noqa: PLC0415
 
     if record is None:
         return None

@@ -31,7 +31,9 @@ from cli.query_paths import paths_command
 from cli.query_reach import bottlenecks_command, reachable_command
 from cli.query_steps import branching_command, neighbours_command
 from cli.relax import relax_command
+from cli.report import report_command
 from cli.saddle import saddle_command
+from cli.serve import serve_command
 from cli.thermo import thermo_command
 from cli.train import train_app
 from cli.ts import ts_command
@@ -72,6 +74,8 @@ query_app.command("levels")(level_differences_command)
 app.add_typer(query_app, name="query")
 app.command("export")(export_command)
 app.command("import")(import_command)
+app.command("report")(report_command)
+app.command("serve")(serve_command)
 app.command("levels")(levels_command)
 app.add_typer(campaign_app, name="campaign")
 app.add_typer(db_app, name="db")

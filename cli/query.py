@@ -10,6 +10,7 @@ import typer
 from cli.output import print_table
 from cli.query_options import Level, Limit, asking, finite, known, level_key, statuses, written
 from cli.table_files import CsvFile, ParquetFile, check_table_files, tell
+from report.records import reaction_record, species_record, verdict_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -217,7 +218,7 @@ def _print_reactions(
             written(each.reactants, each.products),
             barrier(each.barrier_forward_kcal_mol, each.error_bar_95_kcal_mol),
             energy(each.barrier_reverse_kcal_mol),
-            _verdict(each),
+            verdict_of(each),
             each.outcome if each.failure is None else f"{each.outcome}: {each.failure.kind}",
             each.gradient_calls,
             each.key,
@@ -303,57 +304,6 @@ def _print_species(found: Sequence[SpeciesRecord]) -> None:
         ],
         right=("charge", "multiplicity", "lowest energy eV", "reactions"),
     )
-
-
-def reaction_record(record: ReactionRecord) -> dict[str, Any]:
-    """A reaction as plain JSON values."""
-    return {
-        "key": record.key,
-        "reactants": list(record.reactants),
-        "products": list(record.products),
-        "mapped_smiles": record.mapped_smiles,
-        "degeneracy": record.degeneracy,
-        "barrier_forward_kcal_mol": record.barrier_forward_kcal_mol,
-        "barrier_reverse_kcal_mol": record.barrier_reverse_kcal_mol,
-        "barrier_error_kcal_mol": record.barrier_error_kcal_mol,
-        "error_bar_95_kcal_mol": record.error_bar_95_kcal_mol,
-        "height_above_reactant_minima_kcal_mol": record.height_above_reactant_minima_kcal_mol,
-        "height_above_product_minima_kcal_mol": record.height_above_product_minima_kcal_mol,
-        "level": record.level,
-        "verdict": _verdict(record),
-        "checks": {name.value: status.value for name, status in record.checks.items()},
-        "outcome": record.outcome,
-        "failure": (
-            {"stage": record.failure.stage.value, "kind": record.failure.kind, "message": record.failure.message}
-            if record.failure is not None
-            else None
-        ),
-        "barrierless_side": record.barrierless_side,
-        "dissociation_kcal_mol": record.dissociation_kcal_mol,
-        "gradient_calls": record.gradient_calls,
-        "seconds": record.seconds,
-    }
-
-
-def species_record(record: SpeciesRecord) -> dict[str, Any]:
-    """A species as plain JSON values."""
-    return {
-        "key": record.key,
-        "smiles": record.smiles,
-        "formula": record.formula,
-        "charge": record.charge,
-        "multiplicity": record.multiplicity,
-        "energy_ev": record.energy_ev,
-        "level": record.level,
-        "n_reactions": record.n_reactions,
-    }
-
-
-def _verdict(record: ReactionRecord) -> str | None:
-    """The verdict of its transition state; without one, of its own search; None while that is pending."""
-    if record.verdict is not None:
-        return record.verdict.value
-    return {"unintended": "failed", "failed": "could_not_check", "barrierless": "estimated"}.get(record.outcome or "")
 
 
 def _number(value: float | None, digits: int = 1) -> str | None:

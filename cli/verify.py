@@ -243,7 +243,7 @@ def verified_record(
     from chem.kinetics import path_rate  # noqa: PLC0415
     from chem.thermochemistry import REFERENCE_TEMPERATURE_K  # noqa: PLC0415
     from chem.units import KCAL_MOL_PER_EV, kcal_mol  # noqa: PLC0415
-    from cli.query import reaction_record  # noqa: PLC0415
+    from report.records import reaction_record  # noqa: PLC0415
 
     record = reaction_record(above)
     zero = None if state is None else zero_point_heights(state)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -23,6 +24,7 @@ _SCHEMA_LOCK = 0x636169726E  # PostgreSQL advisory lock while the schema is made
 _READ_ONLY = "cairn_read_only"
 _READ_ONLY_OPTIONS = {_READ_ONLY: True, "postgresql_readonly": True}
 _MAY_NOT_WRITE = ("42501", "25006")  # PostgreSQL: insufficient privilege, read-only transaction
+_DAMAGED = "SQLITE_CORRUPT"
 
 
 def open_database(url: str | Path, *, create: bool = True, read_only: bool = False) -> Engine:
@@ -31,7 +33,8 @@ def open_database(url: str | Path, *, create: bool = True, read_only: bool = Fal
     Args:
         url: Path of an SQLite file, or a URL such as `sqlite:///network.db` or `postgresql://user@host/network`.
         create: Make the file and the tables where there are none.
-        read_only: Refuse every write through the engine, also in `writing`; needs a database that exists.
+        read_only: Refuse every write through the engine, also in `writing`, and do not even set the way of journalling;
+            needs a database that exists.
 
     Returns:
         An engine; call its `dispose` when done.
@@ -44,7 +47,7 @@ def open_database(url: str | Path, *, create: bool = True, read_only: bool = Fal
     name = _name(target)
     create = create and not read_only
     _prepare_file(target, name, create=create)
-    engine = _engine(target, name)
+    engine = _engine(_read_only(target) if read_only else target, name)
     if read_only:
         engine = engine.execution_options(**_READ_ONLY_OPTIONS)
     try:
@@ -110,12 +113,24 @@ def writing(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
-    """A session that sees one consistent state, blocks no writer and cannot write."""
+    """A session that sees one consistent state, blocks no writer and cannot write.
+
+    Raises:
+        DatabaseError: The file is damaged.
+    """
     options: dict[str, Any] = dict(_READ_ONLY_OPTIONS)
     if engine.dialect.name == "postgresql":
         options["isolation_level"] = "REPEATABLE READ"
-    with Session(engine.execution_options(**options)) as session, session.begin():
-        yield session
+    try:
+        with Session(engine.execution_options(**options)) as session, session.begin():
+            yield session
+    except DBAPIError as error:
+        if not getattr(error.orig, "sqlite_errorname", "").startswith(_DAMAGED):
+            raise
+        raise DatabaseError(
+            f"database {_name(engine.url).removeprefix('file:')} is damaged ({str(error.orig).strip()}); restore a"
+            " backup, or copy what can still be read with the command .recover of sqlite3"
+        ) from error
 
 
 def database_file(url: str | Path) -> Path | None:
@@ -197,6 +212,21 @@ def _prepare_file(url: URL, name: str, *, create: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseError(f"database {name}: its folder cannot be created ({error}); give another path") from error
+
+
+def _read_only(url: URL) -> URL:
+    """The URL that opens an SQLite file without the right to write; other databases are told by every session.
+
+    A write-ahead log wants a file beside the database even from readers. Where the folder takes none and there is no
+    log, nobody writes either, and the file is read as it lies.
+    """
+    if url.get_backend_name() != "sqlite" or _in_memory(url) or _name(url).startswith("file:"):
+        return url
+    path = Path(_name(url)).absolute()
+    query = {"mode": "ro", "uri": "true"}
+    if not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
+        query["immutable"] = "1"
+    return URL.create(url.drivername, database=f"file:{quote(str(path))}", query=query)
 
 
 def _engine(url: URL, name: str) -> Engine:

@@ -67,7 +67,7 @@ def steps_of(session: Session, heights_ev: Mapping[str, tuple[float, float, floa
         session: To read with.
         heights_ev: By reaction key both heights, eV, and the half-width of their error bar, kcal/mol; None for none.
     """
-    sides = _sides(session, heights_ev)
+    sides = species_by_side(session, heights_ev)
     return [
         Step(
             key=key,
@@ -121,8 +121,8 @@ def _believed(level_key: str, settings: Mapping[str, Any]) -> Select[Any]:
     )
 
 
-def _sides(session: Session, reaction_keys: Iterable[str]) -> Mapping[str, Mapping[Side, list[str]]]:
-    """Keys of the species of each side, as often as they occur."""
+def species_by_side(session: Session, reaction_keys: Iterable[str]) -> Mapping[str, Mapping[Side, list[str]]]:
+    """Keys of the species of each side of stored reactions, as often as they occur."""
     found: dict[str, dict[Side, list[str]]] = defaultdict(lambda: {side: [] for side in Side})
     statement = (
         select(

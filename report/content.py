@@ -128,6 +128,7 @@ class ReactionEntry:
         seconds: Wall time spent on it, s.
         transition_state: The saddle point of this reaction.
         found_by: Key of the reaction whose search ended here without intending to.
+        turned: Whether it is written against the direction in which it is stored.
     """
 
     key: str
@@ -153,6 +154,7 @@ class ReactionEntry:
     seconds: float = 0.0
     transition_state: TSEntry | None = None
     found_by: str | None = None
+    turned: bool = False
 
     def __post_init__(self) -> None:
         """No barrier leaves without its verdict."""
@@ -167,8 +169,7 @@ class ReactionEntry:
     @property
     def state(self) -> State:
         """The verdict of the barrier where there is one, else why there is none."""
-        own_saddle = self.transition_state is not None and self.outcome is not Outcome.UNINTENDED
-        if self.verdict is not None and (self.has_barrier or own_saddle):
+        if self.verdict is not None and (self.has_barrier or self.outcome is not Outcome.UNINTENDED):
             return _STATE_OF_VERDICT[self.verdict]
         if self.outcome is Outcome.UNINTENDED:
             return State.UNINTENDED
@@ -211,6 +212,31 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkEntry:
+    """What one version of one program did of one kind at one level.
+
+    Attributes:
+        kind: Kind of calculation.
+        level: Key of the level of theory.
+        program: Program and version; empty where none has run yet.
+        calculations: How many are finished.
+        gradient_calls: Energy-and-gradient evaluations.
+        wall_seconds: Wall time, s, those that ran side by side added up.
+        cpu_seconds: CPU time of the workers, s; None where it is not known.
+        abandoned: Leases that ended without a result.
+    """
+
+    kind: str
+    level: str
+    program: str
+    calculations: int
+    gradient_calls: int
+    wall_seconds: float
+    cpu_seconds: float | None = None
+    abandoned: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriageEntry:
     """What triage did, and how right it was where it looked.
 
@@ -223,6 +249,12 @@ class TriageEntry:
         not_verified: Those where none was found.
         mean_error_kcal_mol: Mean absolute error of the estimated barrier over `audits_verified`; None without any.
         largest_error_kcal_mol: The largest; None likewise.
+        standard_error_kcal_mol: Standard error of that mean; None with fewer than two.
+        expected_error_kcal_mol: Mean of the errors that were expected of the same reactions; None where one of them had
+            none.
+        expected_of_accepted_kcal_mol: Expected errors of the believed reactions, where they had one.
+        expected_of_dispatched_kcal_mol: Expected errors of the sent ones that had one; the others were sent before any
+            was known.
     """
 
     accepted: int = 0
@@ -233,6 +265,10 @@ class TriageEntry:
     not_verified: int = 0
     mean_error_kcal_mol: float | None = None
     largest_error_kcal_mol: float | None = None
+    standard_error_kcal_mol: float | None = None
+    expected_error_kcal_mol: float | None = None
+    expected_of_accepted_kcal_mol: tuple[float, ...] = ()
+    expected_of_dispatched_kcal_mol: tuple[float, ...] = ()
 
     @property
     def audits_finished(self) -> int:
@@ -277,6 +313,11 @@ class ReportContent:
         reactions: Every reaction.
         costs: What it cost.
         triage: What was believed, what was verified, and what the audit found.
+        work: The same cost by kind, level and program.
+        generators: Generators of the candidates, each with the hash of its weights where it has some.
+        version: Of the program that made the report.
+        campaigns: Names of the campaigns whose network this is.
+        database: Where it was read from, without a password.
     """
 
     title: str
@@ -289,6 +330,11 @@ class ReportContent:
     reactions: tuple[ReactionEntry, ...] = ()
     costs: Costs = field(default_factory=Costs)
     triage: TriageEntry = field(default_factory=TriageEntry)
+    work: tuple[WorkEntry, ...] = ()
+    generators: tuple[str, ...] = ()
+    version: str = ""
+    campaigns: tuple[str, ...] = ()
+    database: str = ""
 
     @property
     def by_barrier(self) -> tuple[ReactionEntry, ...]:

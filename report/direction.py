@@ -43,6 +43,7 @@ def turned(reaction: ReactionEntry) -> ReactionEntry:
         gibbs_298_forward_kcal_mol=reaction.gibbs_298_reverse_kcal_mol,
         gibbs_298_reverse_kcal_mol=reaction.gibbs_298_forward_kcal_mol,
         transition_state=None if state is None else _turned_state(state),
+        turned=not reaction.turned,
     )
 
 

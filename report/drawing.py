@@ -24,6 +24,10 @@ _INK = (0.067, 0.067, 0.067)  # stands for `currentColor` until the SVG text is 
 _INK_HEX = "#111111"
 _HETERO = {7: (0.0, 0.447, 0.698), 8: (0.80, 0.30, 0.0), 16: (0.60, 0.46, 0.0), 15: (0.80, 0.40, 0.0)}
 _HALOGENS = (9, 17, 35, 53)
+_PATHS_ONLY = re.compile(
+    r"(<path d='[-+MLHVCQAZmlhvcqaz0-9., ]*'( (fill|stroke)='(none|currentColor|#[0-9A-F]{6})')*/>)*"
+)
+LONGEST_DRAWN = 600  # characters of a SMILES; RDKit takes seconds for the layout of long ones
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +39,8 @@ class Drawing:
     Attributes:
         width: Width, pixels.
         height: Height, pixels.
-        body: SVG elements for a parent with `fill="none"` and `stroke-width="1.4"`. RDKit made them from paths alone:
-            no text of anybody enters.
+        body: SVG elements for a parent with `fill="none"` and `stroke-width="1.4"`: paths alone, which is checked, so
+            that no text of anybody enters a page as markup.
     """
 
     width: float
@@ -89,7 +93,7 @@ def _parse(smiles: str, *, remove_hydrogens: bool) -> Chem.Mol | None:
     """Read a SMILES; RDKit's valence rules are asked first and waived for molecules that break them."""
     options: Any = Chem.SmilesParserParams()  # RDKit's stubs give its options no settable types
     options.removeHs = remove_hydrogens
-    if not smiles:
+    if not smiles or len(smiles) > LONGEST_DRAWN:
         return None
     molecule = Chem.MolFromSmiles(smiles, options)
     if molecule is not None:
@@ -172,8 +176,11 @@ def _draw(molecule: Chem.Mol, highlighted: list[int], colour: tuple[float, float
     return _from_svg(drawer.GetDrawingText())
 
 
-def _from_svg(text: str) -> Drawing:
-    """Strip RDKit's SVG document to its elements, and let bonds and carbons take the colour of the page."""
+def _from_svg(text: str) -> Drawing | None:
+    """Strip RDKit's SVG document to its elements, and let bonds and carbons take the colour of the page.
+
+    None where anything but paths is among them.
+    """
     opening = re.search(r"<svg[^>]*width='([\d.]+)px'[^>]*height='([\d.]+)px'[^>]*>", text, flags=re.DOTALL)
     if opening is None:
         raise ValueError("RDKit wrote an SVG element without a size")
@@ -183,6 +190,8 @@ def _from_svg(text: str) -> Drawing:
     body = re.sub(r"style='([^']*)'\s*/>", _short_style, body)
     body = re.sub(r"(\d+\.\d)\d+", r"\1", body)
     body = body.replace(_INK_HEX, "currentColor").replace("\n", "")
+    if not _PATHS_ONLY.fullmatch(body):
+        return None
     return Drawing(width=float(opening.group(1)), height=float(opening.group(2)), body=body)
 
 

@@ -1,50 +1,45 @@
-"""The content of a report on one campaign, read from the database in a fixed number of queries."""
+"""The content of a report on one campaign or a whole database, read in a fixed number of queries."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from statistics import fmean
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chem.audit import AuditOutcome
-from chem.heights import gibbs_heights, zero_point_heights
-from chem.outcomes import Action, Outcome
-from chem.thermochemistry import REFERENCE_TEMPERATURE_K
-from chem.types import LevelOfTheory, Reaction, Species
-from chem.units import kcal_mol
+from chem.errors import ConfigurationError
+from chem.outcomes import Action
+from chem.types import LevelOfTheory, Species
 from db import queries, totals
 from db.audits import load_audits
-from db.campaign_tables import CampaignRow, SpeciesMembershipRow
-from db.campaigns import campaign_id, load_decisions
-from db.convert import to_failure
-from db.load import load_reactions
-from db.statements import select_in
-from db.tables import AttemptRow, CalculationRow, ReactionRow, SpeciesRow
-from db.transition_states import TransitionStateRecord, transition_states
-from report.content import (
-    AttemptEntry,
-    Costs,
-    ReactionEntry,
-    ReportContent,
-    SpeciesEntry,
-    StageCost,
-    TriageEntry,
-    TSEntry,
-)
+from db.campaign_tables import CampaignRow, ReactionMembershipRow, SpeciesMembershipRow
+from db.campaigns import load_decisions
+from db.convert import to_level
+from db.load import load_species
+from db.tables import CandidateRow, LevelRow, SpeciesRow
+from report.content import Costs, ReactionEntry, ReportContent, SpeciesEntry, StageCost, TriageEntry, WorkEntry
 from report.direction import away_from_seeds
+from report.entries import reaction_entries
+
+SEEDS_NAMED = 3  # in the heading; of more than that the database is named
+_STAGES = ("guess", "relax", "prepare", "estimate", "search")
 
 
 def campaign_report(
     session: Session,
-    campaign: str,
+    campaign: str | None,
     *,
     title: str | None = None,
     created: datetime | None = None,
     level_key: str | None = None,
+    with_details: bool = True,
 ) -> ReportContent:
     """Everything that is known of a campaign's species and reactions, ready to be written as a report.
 
@@ -52,57 +47,58 @@ def campaign_report(
 
     Args:
         session: Open for reading.
-        campaign: Name of the campaign.
+        campaign: Name of the campaign; None for everything that the database holds, of however many campaigns.
         title: Heading; `Reactions of` and the SMILES of the seeds where none is given.
         created: When the report was made; now, where not given.
         level_key: Shows barriers, searches and failures of this level of theory alone.
+        with_details: With structures, checks, attempts and thermal energies of every reaction.
 
     Raises:
         ConfigurationError: There is no campaign of this name.
     """
-    number = campaign_id(session, campaign)
-    settings = session.scalars(select(CampaignRow.settings).where(CampaignRow.id == number)).one()
-    seeds = _seeds(session, number)
+    campaigns = _campaigns(session, campaign)
+    numbers = list(campaigns)
+    seeds = _seeds(session, numbers)
     records = queries.reactions(session, filters=queries.ReactionFilter(campaign=campaign, level_key=level_key))
-    stored = load_reactions(session, [record.key for record in records])
-    shown = [record.transition_state_id for record in records if record.transition_state_id is not None]
-    states = {state.id: state for state in transition_states(session, shown)}
-    attempts = _attempts(session, stored, level_key)
-    reactions = [
-        _reaction_entry(
-            record,
-            stored[record.key],
-            None if record.transition_state_id is None else states[record.transition_state_id],
-            attempts[record.key],
-        )
-        for record in records
-    ]
+    entries = reaction_entries(session, records, level_key=level_key, with_details=with_details)
     costs = [cost for cost in totals.costs(session, campaign=campaign) if level_key in (None, cost.level)]
-    levels = dict.fromkeys(state.transition_state.level for state in states.values())
-    programs = dict.fromkeys(f"{cost.program} {cost.version}".strip() for cost in costs if cost.program)
-    smiles = [label for _, label in seeds]
+    names = [row.name for row in campaigns.values()]
     return ReportContent(
-        title=title or f"Reactions of {', '.join(smiles)}",
+        title=title or _title(session, [smiles for _, smiles in seeds]),
         created=created or datetime.now(UTC),
-        level=", ".join(dict.fromkeys(_level_text(level) for level in levels))
+        level=", ".join(_level_texts(session, entries))
         or ", ".join(dict.fromkeys(cost.level for cost in costs))
         or "no level of theory yet",
-        program=", ".join(programs),
+        program=", ".join(dict.fromkeys(_program(cost) for cost in costs if cost.program)),
         seeds=tuple(key for key, _ in seeds),
-        settings=settings,
-        species=_species_entries(queries.species(session, campaign=campaign), stored.values()),
-        reactions=away_from_seeds(reactions, [key for key, _ in seeds]),
+        settings=_settings(list(campaigns.values())),
+        species=_species_entries(session, campaign, entries),
+        reactions=away_from_seeds(entries, [key for key, _ in seeds]),
         costs=_costs(costs),
-        triage=triage_entry(session, campaign),
+        triage=triage_entry(session, names[0]) if len(names) == 1 else TriageEntry(),
+        work=tuple(_work(cost) for cost in costs),
+        generators=_generators(session, campaign, numbers),
+        version=f"Cairn {version('cairn')}",
+        campaigns=tuple(names),
+        database=_database(session),
     )
 
 
 def triage_entry(session: Session, campaign: str) -> TriageEntry:
     """What the campaign's triage did, and what its audit found."""
-    actions = [decision.action for decision in load_decisions(session, campaign).values()]
+    decisions = load_decisions(session, campaign)
     audits = list(load_audits(session, campaign).values())
     outcomes = [audit.outcome for audit in audits]
-    errors = [error for audit in audits if (error := audit.error_kcal_mol) is not None]
+    measured = {audit.reaction_key: error for audit in audits if (error := audit.error_kcal_mol) is not None}
+    errors = list(measured.values())
+    scores = {key: each.score_kcal_mol for key, each in decisions.items() if _is_known(each.score_kcal_mol)}
+    expected = [scores.get(key) for key in measured]
+    known = [score for score in expected if score is not None]
+
+    def scored(action: Action) -> tuple[float, ...]:
+        return tuple(score for key, score in scores.items() if score is not None and decisions[key].action is action)
+
+    actions = [decision.action for decision in decisions.values()]
     return TriageEntry(
         accepted=actions.count(Action.ACCEPT),
         dispatched=actions.count(Action.REFINE),
@@ -112,107 +108,81 @@ def triage_entry(session: Session, campaign: str) -> TriageEntry:
         not_verified=outcomes.count(AuditOutcome.NOT_VERIFIED),
         mean_error_kcal_mol=fmean(errors) if errors else None,
         largest_error_kcal_mol=max(errors, default=None),
+        standard_error_kcal_mol=stdev(errors) / math.sqrt(len(errors)) if len(errors) > 1 else None,
+        expected_error_kcal_mol=fmean(known) if known and len(known) == len(expected) else None,
+        expected_of_accepted_kcal_mol=scored(Action.ACCEPT),
+        expected_of_dispatched_kcal_mol=scored(Action.REFINE),
     )
 
 
-def _seeds(session: Session, campaign: int) -> list[tuple[str, str]]:
-    """Keys and SMILES of the species that the campaign began with."""
+def _is_known(score: float | None) -> bool:
+    return score is not None and math.isfinite(score)
+
+
+def _campaigns(session: Session, campaign: str | None) -> dict[int, CampaignRow]:
+    """The campaign of a name, or all of them, by row id."""
+    rows = {row.id: row for row in session.scalars(select(CampaignRow).order_by(CampaignRow.id))}
+    if campaign is None:
+        return rows
+    found = {number: row for number, row in rows.items() if row.name == campaign}
+    if not found:
+        names = ", ".join(repr(row.name) for row in rows.values()) or "none"
+        raise ConfigurationError(f"there is no campaign {campaign!r}; the database holds {names}")
+    return found
+
+
+def _seeds(session: Session, campaigns: Sequence[int]) -> list[tuple[str, str]]:
+    """Keys and SMILES of the species that the campaigns began with."""
     statement = (
         select(SpeciesRow.key, SpeciesRow.smiles)
         .join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == SpeciesRow.id)
-        .where(SpeciesMembershipRow.campaign_id == campaign, SpeciesMembershipRow.round == 0)
+        .where(SpeciesMembershipRow.campaign_id.in_(campaigns), SpeciesMembershipRow.round == 0)
         .order_by(SpeciesRow.id)
+        .distinct()
+        .add_columns(SpeciesRow.id)
     )
-    return [(key, smiles) for key, smiles in session.execute(statement)]
+    return [(key, smiles) for key, smiles, _ in session.execute(statement)]
 
 
-def _attempts(
-    session: Session, reaction_keys: Iterable[str], level_key: str | None
-) -> defaultdict[str, list[AttemptEntry]]:
-    """Attempts of the searches for each reaction, in order."""
-    statement = (
-        select(AttemptRow, ReactionRow.key)
-        .join(CalculationRow, CalculationRow.id == AttemptRow.calculation_id)
-        .join(ReactionRow, ReactionRow.id == CalculationRow.reaction_id)
-    )
-    if level_key is not None:
-        statement = statement.where(CalculationRow.level_key == level_key)
-    rows = select_in(session, statement, ReactionRow.key, reaction_keys)
-    result: defaultdict[str, list[AttemptEntry]] = defaultdict(list)
-    for row, key in sorted(rows, key=lambda found: (found[0].calculation_id, found[0].position)):
-        result[key].append(
-            AttemptEntry(
-                start=row.start,
-                outcome=Outcome(row.outcome),
-                gradient_calls=row.gradient_calls,
-                seconds=row.seconds,
-                failure=to_failure(row),
-            )
-        )
-    return result
+def _title(session: Session, seeds: Sequence[str]) -> str:
+    if 0 < len(seeds) <= SEEDS_NAMED:
+        return f"Reactions of {', '.join(seeds)}"
+    return f"The network of {Path(_database(session)).stem or 'this database'}"
 
 
-def _reaction_entry(
-    record: queries.ReactionRecord,
-    reaction: Reaction,
-    state: TransitionStateRecord | None,
-    attempts: list[AttemptEntry],
-) -> ReactionEntry:
-    """One reaction; `unintended` is its outcome only where its own search ended elsewhere."""
-    outcome = None
-    if record.outcome in set(Outcome) and (attempts or record.outcome != Outcome.UNINTENDED):
-        outcome = Outcome(record.outcome)
-    searched = None if state is None else state.searched_reaction_key
-    zero = None if state is None else zero_point_heights(state.transition_state)
-    gibbs = None if state is None else gibbs_heights(state.transition_state, REFERENCE_TEMPERATURE_K)
-    return ReactionEntry(
-        key=record.key,
-        reactants=tuple(species.key for species in reaction.reactants),
-        products=tuple(species.key for species in reaction.products),
-        mapped_smiles=record.mapped_smiles,
-        degeneracy=record.degeneracy,
-        barrier_forward_kcal_mol=record.barrier_forward_kcal_mol,
-        barrier_reverse_kcal_mol=record.barrier_reverse_kcal_mol,
-        error_bar_95_kcal_mol=record.error_bar_95_kcal_mol,
-        level=record.level or "",
-        e0_forward_kcal_mol=None if zero is None else kcal_mol(zero.forward_ev),
-        e0_reverse_kcal_mol=None if zero is None else kcal_mol(zero.reverse_ev),
-        gibbs_298_forward_kcal_mol=None if gibbs is None else kcal_mol(gibbs.forward_ev),
-        gibbs_298_reverse_kcal_mol=None if gibbs is None else kcal_mol(gibbs.reverse_ev),
-        dissociation_kcal_mol=record.dissociation_kcal_mol,
-        verdict=record.verdict,
-        outcome=outcome,
-        checks=() if state is None else state.transition_state.verdict.checks,
-        failure=record.failure,
-        attempts=tuple(attempts),
-        gradient_calls=record.gradient_calls,
-        seconds=record.seconds,
-        transition_state=None if state is None else _ts_entry(state),
-        found_by=searched if searched != record.key else None,
-    )
+def _database(session: Session) -> str:
+    """File or URL of the database, without a password."""
+    url = session.get_bind().engine.url
+    if url.get_backend_name() == "sqlite":
+        return (url.database or "memory").removeprefix("file:")
+    return url.render_as_string(hide_password=True)
 
 
-def _ts_entry(record: TransitionStateRecord) -> TSEntry:
-    state = record.transition_state
-    return TSEntry(
-        geometry=state.geometry,
-        reactant_end=state.reactant_end,
-        product_end=state.product_end,
-        energy_ev=state.energy_ev,
-        reactant_end_energy_ev=state.reactant_end_energy_ev,
-        product_end_energy_ev=state.product_end_energy_ev,
-        imaginary_frequencies_cm1=state.imaginary_frequencies_cm1 if state.frequencies_cm1 else None,
-    )
+def _settings(campaigns: Sequence[CampaignRow]) -> dict[str, Any]:
+    """Settings of the campaign, or of each of several by name."""
+    if len(campaigns) == 1:
+        return dict(campaigns[0].settings)
+    return {row.name: row.settings for row in campaigns}
+
+
+def _generators(session: Session, campaign: str | None, numbers: Sequence[int]) -> tuple[str, ...]:
+    """What made the candidates of the campaign's reactions, or of all."""
+    statement = select(CandidateRow.generator, CandidateRow.checkpoint_hash).distinct()
+    if campaign is not None:
+        members = select(ReactionMembershipRow.reaction_id).where(ReactionMembershipRow.campaign_id.in_(numbers))
+        statement = statement.where(CandidateRow.reaction_id.in_(members))
+    return tuple(sorted(f"{name} {weights}".strip() for name, weights in session.execute(statement)))
 
 
 def _species_entries(
-    records: Iterable[queries.SpeciesRecord], reactions: Iterable[Reaction]
+    session: Session, campaign: str | None, reactions: Iterable[ReactionEntry]
 ) -> tuple[SpeciesEntry, ...]:
     """The campaign's species, then those that its reactions hold besides."""
-    found: dict[str, queries.SpeciesRecord | Species] = {record.key: record for record in records}
-    for reaction in reactions:
-        for species in (*reaction.reactants, *reaction.products):
-            found.setdefault(species.key, species)
+    members = queries.species(session, campaign=campaign)
+    known = {record.key for record in members}
+    named = dict.fromkeys(key for reaction in reactions for key in (*reaction.reactants, *reaction.products))
+    others = load_species(session, [key for key in named if key not in known])
+    found: list[queries.SpeciesRecord | Species] = [*members, *(others[key] for key in named if key in others)]
     return tuple(
         SpeciesEntry(
             key=each.key,
@@ -221,8 +191,16 @@ def _species_entries(
             charge=each.charge,
             multiplicity=each.multiplicity,
         )
-        for each in found.values()
+        for each in found
     )
+
+
+def _level_texts(session: Session, reactions: Iterable[ReactionEntry]) -> list[str]:
+    """The levels of the barriers as people write them, in the order of the reactions."""
+    used = dict.fromkeys(reaction.level for reaction in reactions if reaction.level)
+    rows = session.scalars(select(LevelRow).order_by(LevelRow.id))
+    texts = {row.key: _level_text(to_level(row)) for row in rows}
+    return list(dict.fromkeys(texts.get(key, key) for key in used))
 
 
 def _level_text(level: LevelOfTheory) -> str:
@@ -232,6 +210,23 @@ def _level_text(level: LevelOfTheory) -> str:
     return f"{name} ({options})" if options else name
 
 
+def _program(cost: totals.Cost) -> str:
+    return f"{cost.program} {cost.version}".strip()
+
+
+def _work(cost: totals.Cost) -> WorkEntry:
+    return WorkEntry(
+        kind=cost.kind,
+        level=cost.level,
+        program=_program(cost),
+        calculations=cost.calculations,
+        gradient_calls=cost.gradient_calls,
+        wall_seconds=cost.seconds,
+        cpu_seconds=cost.cpu_seconds,
+        abandoned=cost.abandoned,
+    )
+
+
 def _costs(costs: Iterable[totals.Cost]) -> Costs:
     """Costs by kind of calculation, programs and levels taken together."""
     calls: dict[str, int] = {}
@@ -239,7 +234,7 @@ def _costs(costs: Iterable[totals.Cost]) -> Costs:
     for cost in costs:
         calls[cost.kind] = calls.get(cost.kind, 0) + cost.gradient_calls
         seconds[cost.kind] = seconds.get(cost.kind, 0.0) + cost.seconds
-    order: list[str] = [kind for kind in ("guess", "relax", "prepare", "estimate", "search") if kind in calls]
+    order: list[str] = [kind for kind in _STAGES if kind in calls]
     order += [kind for kind in calls if kind not in order]
     return Costs(
         gradient_calls=sum(calls.values()),

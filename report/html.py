@@ -1,9 +1,16 @@
-"""The report as one HTML file that needs no network: data, drawings, style and libraries are all inside it."""
+"""The report as one HTML page that needs no network: data, drawings, style and libraries are all inside it.
+
+The same page can be the face of a running server, which then answers for the details of a reaction. Scripts run only
+where their hashes are in the page's content security policy: nothing that a database holds can become one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,42 +20,47 @@ from markupsafe import Markup
 
 from chem.units import KCAL_MOL_PER_EV
 from report import wording
+from report.colours import BARRIER_COLOURS, barrier_range
 from report.content import ReactionEntry, ReportContent, SpeciesEntry, State
-from report.drawing import Drawing, ReactionDrawing, draw_reaction, draw_species
-from report.network import BARRIER_COLOURS, barrier_range, network_elements
-from report.profile import HEIGHT as PROFILE_HEIGHT
-from report.profile import WIDTH as PROFILE_WIDTH
-from report.profile import Profile, energy_profile
-from report.scene import ts_scene
+from report.drawing import Drawing, draw_species
+from report.page_data import MOST_DRAWN, json_text, packed_details, page_data, species_in_order
+from report.triage_curve import HEIGHT as CURVE_HEIGHT
+from report.triage_curve import WIDTH as CURVE_WIDTH
+from report.triage_curve import triage_curve
 
 LOWEST_SHOWN = 5  # barriers listed at the top of the page
-_SCRIPTS = ("table.js", "network.js", "viewer.js")
+_LIBRARIES = ("cytoscape.min.js", "3Dmol-min.js")
+_SCRIPTS = (
+    "base.js",
+    "passes.js",
+    "profile.js",
+    "viewer.js",
+    "detail.js",
+    "table.js",
+    "species.js",
+    "graph.js",
+    "network.js",
+    "path.js",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeciesView:
-    """A species with what the page needs to show it."""
+    """A species with its drawing."""
 
-    id: str
     entry: SpeciesEntry
     drawing: Drawing | None
     is_seed: bool
-    reactions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReactionView:
-    """A reaction with what the page needs to show it."""
+    """A reaction of the list of lowest barriers."""
 
-    id: str
+    number: int  # place by rising barrier
     entry: ReactionEntry
     reactants: tuple[SpeciesView, ...]
     products: tuple[SpeciesView, ...]
-    drawing: ReactionDrawing | None
-    profile: Profile | None
-    led_to: tuple[str, ...]  # identifiers of the reactions that its search ended in
-    found_by: str | None  # identifier on this page, where the reaction is on it
-    search_text: str
 
 
 def write_report(content: ReportContent, path: Path) -> Path:
@@ -65,145 +77,110 @@ def write_report(content: ReportContent, path: Path) -> Path:
     return path
 
 
-def render_report(content: ReportContent) -> str:
-    """The report as HTML text; every text of the content is escaped."""
+def render_report(content: ReportContent, *, details_url: str | None = None) -> str:
+    """The report as HTML text; every text of the content is escaped.
+
+    Args:
+        content: What to show.
+        details_url: Where the page asks for the details of a reaction, whose key follows; None puts them into the page.
+    """
     environment = Environment(
         loader=PackageLoader("report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
+        finalize=_finalized,
     )
     environment.filters.update(
         energy=wording.energy,
+        barrier=wording.barrier,
         count=wording.count,
         duration=wording.duration,
         stage=wording.stage_label,
-        value=wording.value_text,
         triage=wording.triage_text,
-        svg=Markup,  # drawings of RDKit only
+        shortened=wording.shortened,
+        svg=Markup,  # drawings of RDKit only, which `report.drawing` checks
     )
-    species = _species_views(content)
-    reactions = _reaction_views(content, species)
-    low, high = barrier_range(content)
+    numbers = {entry.key: number for number, entry in enumerate(content.by_barrier)}
     return environment.get_template("report.html.j2").render(
         content=content,
-        species=tuple(species.values()),
-        reactions=reactions,
-        lowest=_lowest_views(content, reactions),
-        reaction_ids={view.entry.key: view.id for view in reactions},
+        policy=content_security_policy(is_live=details_url is not None),
+        is_live=details_url is not None,
+        lowest=_lowest_views(content, numbers),
+        numbers=numbers,
         settings=tuple(wording.flattened(content.settings)),
+        curve=triage_curve(content.triage),
+        curve_size=(CURVE_WIDTH, CURVE_HEIGHT),
         State=State,
         state_labels=wording.STATE_LABELS,
         state_glyphs=wording.STATE_GLYPHS,
         state_meanings=wording.STATE_MEANINGS,
-        state_of_status=wording.STATE_OF_STATUS,
-        check_labels=wording.CHECK_LABELS,
-        outcome_labels=wording.OUTCOME_LABELS,
         kcal_mol_per_ev=KCAL_MOL_PER_EV,
-        profile_size=(PROFILE_WIDTH, PROFILE_HEIGHT),
-        barrier_range=(low, high),
+        barrier_range=barrier_range(content),
         barrier_colours=BARRIER_COLOURS,
-        data=_page_data(content, species, reactions),
-        style=Markup(_resource("templates/style.css")),  # noqa: S704 - our own files
-        scripts=[Markup(_resource(f"templates/{name}")) for name in _SCRIPTS],  # noqa: S704
-        cytoscape=_library("cytoscape.min.js"),
-        viewer=_library("3Dmol-min.js"),
+        most_drawn=MOST_DRAWN,
+        data=Markup(json_text(page_data(content, details_url=details_url))),  # noqa: S704 - escaped there
+        details=packed_details(content) if details_url is None else (),
+        style=Markup(_resource("templates/style.css")),  # noqa: S704 - our own file
+        scripts=[Markup(script) for script in _scripts()],  # noqa: S704 - our own and pinned files
         licences=_licences(),
     )
 
 
-def _lowest_views(content: ReportContent, reactions: Sequence[ReactionView]) -> list[ReactionView]:
-    by_key = {view.entry.key: view for view in reactions}
-    return [by_key[reaction.key] for reaction in content.lowest[:LOWEST_SHOWN]]
+@cache
+def content_security_policy(*, is_live: bool) -> str:
+    """What the page may do: run its own scripts, known by their hashes, and, where it is live, ask its own server.
+
+    Styles may stand in the page, since both libraries write some; without any source of images or fonts but the page
+    itself they reach nothing.
+    """
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in _scripts())
+    rules = ["default-src 'none'", f"script-src {hashes}", "style-src 'unsafe-inline'", "img-src data: blob:"]
+    rules += ["connect-src 'self'"] if is_live else []
+    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
 
 
-def _species_views(content: ReportContent) -> dict[str, SpeciesView]:
-    """Views by key, of the listed species and of those that only a reaction names, seeds first."""
-    entries = {entry.key: entry for entry in content.species}
-    named = [key for reaction in content.by_barrier for key in reaction.reactants + reaction.products]
-    order = dict.fromkeys([*(key for key in content.seeds if key in entries), *entries, *named])
-    occurrences: dict[str, int] = {}
-    for reaction in content.reactions:
-        for key in {*reaction.reactants, *reaction.products}:
-            occurrences[key] = occurrences.get(key, 0) + 1
-    views = {}
-    for number, key in enumerate(order):
-        entry = entries.get(key, SpeciesEntry(key=key, smiles=key, formula=""))
-        views[key] = SpeciesView(
-            id=f"s{number}",
-            entry=entry,
-            drawing=draw_species(entry.smiles) if key in entries else None,
-            is_seed=key in content.seeds,
-            reactions=occurrences.get(key, 0),
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+
+
+@cache
+def _scripts() -> tuple[str, ...]:
+    """All scripts of the page in their order, each safe inside a script element."""
+    names = (*(f"vendor/{name}" for name in _LIBRARIES), *(f"templates/{name}" for name in _SCRIPTS))
+    scripts = tuple(_resource(name) for name in names)
+    for name, script in zip(names, scripts, strict=True):
+        if "</script" in script.lower() or "\r" in script:
+            raise ValueError(f"report/{name} would end its own script element, or change in it")
+    return scripts
+
+
+def _finalized(value: Any) -> Any:
+    """Texts of anybody with their unseen characters told; what is markup already stays."""
+    return wording.visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _lowest_views(content: ReportContent, numbers: dict[str, int]) -> list[ReactionView]:
+    entries = {entry.key: entry for entry in species_in_order(content)}
+
+    def side(keys: Iterable[str]) -> tuple[SpeciesView, ...]:
+        return tuple(
+            SpeciesView(entry=entries[key], drawing=draw_species(entries[key].smiles), is_seed=key in content.seeds)
+            for key in keys
         )
-    return views
 
-
-def _reaction_views(content: ReportContent, species: dict[str, SpeciesView]) -> tuple[ReactionView, ...]:
-    """Views by rising barrier."""
-    ids = {reaction.key: f"r{number}" for number, reaction in enumerate(content.by_barrier)}
-    led_to: dict[str, list[str]] = {}
-    for reaction in content.reactions:
-        if reaction.found_by is not None:
-            led_to.setdefault(reaction.found_by, []).append(ids[reaction.key])
-    views = []
-    for reaction in content.by_barrier:
-        reactants = tuple(species[key] for key in reaction.reactants)
-        products = tuple(species[key] for key in reaction.products)
-        words = [
-            wording.STATE_LABELS[reaction.state],
-            reaction.key,
-            "seed" if reactants and reactants[0].is_seed else "",
-        ]
-        for side in (*reactants, *products):
-            words += [side.entry.smiles, side.entry.formula]
-        views.append(
-            ReactionView(
-                id=ids[reaction.key],
-                entry=reaction,
-                reactants=reactants,
-                products=products,
-                drawing=draw_reaction(reaction.mapped_smiles),
-                profile=energy_profile(reaction),
-                led_to=tuple(led_to.get(reaction.key, ())),
-                found_by=ids.get(reaction.found_by or ""),
-                search_text=" ".join(words).lower(),
-            )
+    return [
+        ReactionView(
+            number=numbers[entry.key], entry=entry, reactants=side(entry.reactants), products=side(entry.products)
         )
-    return tuple(views)
-
-
-def _page_data(
-    content: ReportContent, species: dict[str, SpeciesView], reactions: tuple[ReactionView, ...]
-) -> dict[str, Any]:
-    """What the scripts of the page read, as plain JSON values."""
-    return {
-        "elements": network_elements(
-            content,
-            {key: view.id for key, view in species.items()},
-            {view.entry.key: view.id for view in reactions},
-            {key: view.drawing for key, view in species.items()},
-        ),
-        "scenes": {
-            view.id: ts_scene(view.entry.transition_state)
-            for view in reactions
-            if view.entry.transition_state is not None
-        },
-    }
+        for entry in content.lowest[:LOWEST_SHOWN]
+    ]
 
 
 def _resource(name: str) -> str:
     """Text of a file that ships with this package."""
     return files("report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _library(name: str) -> Markup:
-    """A vendored script, safe inside a script element."""
-    text = _resource(f"vendor/{name}")
-    if "</script" in text.lower():
-        raise ValueError(f"report/vendor/{name} would end its own script element")
-    return Markup(text)  # noqa: S704 - a pinned file of ours
 
 
 def _licences() -> str:

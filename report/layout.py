@@ -1,17 +1,20 @@
-"""Where the nodes of the network drawing stand: rings around the seeds.
+"""Where the nodes of a drawing of the network stand: near what they react with, and never on top of each other.
 
-Species stand on rings by the least number of reactions that lead to them from a seed; on the first ring the barriers
-rise clockwise from the top. Crowded rings are staggered into two or three, so that an edge to the outer one passes
-between two inner neighbours. Reaction nodes stand on rings of their own between the species. The same content always
-gives the same picture.
+Distances in the picture follow the number of steps between two nodes (Kamada and Kawai, 10.1016/0020-0190(89)90102-6),
+stretched sideways, where cards are wider; then nodes that overlap are pushed apart. Parts of the network that no
+reaction joins stand side by side below each other. The same content always gives the same picture.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from report.content import ReactionEntry, ReportContent
 
@@ -19,11 +22,14 @@ CARD_WIDTH = 146.0  # pixels of the drawing at zoom 1
 CARD_HEIGHT = 88.0
 REACTION_WIDTH = 62.0
 REACTION_HEIGHT = 26.0
-ASPECT = CARD_WIDTH / CARD_HEIGHT  # rings are laid out as circles and stretched sideways, where cards are wider
-_CARD_PITCH = CARD_HEIGHT * 1.2
-_REACTION_PITCH = REACTION_WIDTH / ASPECT * 1.2
+_EDGE = (118.0, 78.0)  # mean length of an edge, sideways and up
+_CARD_ROOM, _REACTION_ROOM = 16.0, 12.0  # between two nodes
+_APART = 60.0  # between parts that nothing joins
+_PUSHES = 2_000  # at most; some hundred nodes take some hundred
 
 Point = tuple[float, float]
+Node = tuple[str, str]  # "species" or "reaction", and its key
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,36 +45,20 @@ class NetworkLayout:
     reactions: Mapping[str, Point]
 
 
-def ring_layout(content: ReportContent) -> NetworkLayout:
+def network_layout(content: ReportContent) -> NetworkLayout:
     """Place every species and reaction of a report."""
-    reactions = content.by_barrier
-    keys = list(dict.fromkeys([*(s.key for s in content.species), *(k for r in reactions for k in _members(r))]))
-    levels = species_levels(content.seeds or _sources(reactions), reactions)
-    seeds = [key for key in keys if levels.get(key) == 0]
-    angles: dict[str, float] = {key: 2 * math.pi * i / len(seeds) for i, key in enumerate(seeds)}
-    species, _, outer = _ring(angles, _CARD_PITCH, 0.0)
-    placed: dict[str, Point] = {}
-    uses = Counter(key for reaction in reactions for key in _members(reaction))
-    deepest = max(levels.values(), default=0)
-    for level in range(1, max(deepest, 1) + 1):
-        here = [r for r in reactions if max([1, *(levels.get(key, -1) for key in _members(r))]) == level]
-        here = [r for r in here if any(key in levels for key in _members(r))]
-        fresh = _ring_order(reactions, levels, level, angles)
-        angles |= fresh
-        wanted = {r.key: angles[_most_specific(r, levels, level, uses)] for r in here}
-        least = outer + 0.75 * _CARD_PITCH
-        _, inner, _ = _ring(fresh, _CARD_PITCH, least + 0.8 * _CARD_PITCH)
-        ring, _, outer = _ring(_spread(wanted), _REACTION_PITCH, max(least, inner - 0.85 * _CARD_PITCH))
-        placed |= ring
-        ring, _, outer = _ring(fresh, _CARD_PITCH, outer + 0.8 * _CARD_PITCH)
-        species |= ring
-    rest = [key for key in keys if key not in species]
-    species |= _grid(rest, outer + 1.5 * _CARD_PITCH)
-    for reaction in reactions:
-        if reaction.key not in placed:
-            corners = [species[key] for key in _members(reaction)]
-            placed[reaction.key] = (_mean([x for x, _ in corners]), _mean([y for _, y in corners]))
-    return NetworkLayout(species=_stretched(species), reactions=_stretched(placed))
+    graph: nx.Graph[Node] = nx.Graph()
+    graph.add_nodes_from(("species", key) for key in (*content.seeds, *(entry.key for entry in content.species)))
+    for reaction in content.by_barrier:
+        graph.add_node(("reaction", reaction.key))
+        for key in dict.fromkeys(reaction.reactants + reaction.products):
+            graph.add_edge(("species", key), ("reaction", reaction.key))
+    parts = sorted(nx.connected_components(graph), key=lambda part: (-len(part), min(part)))
+    placed = _packed([_part(graph.subgraph(part)) for part in parts])
+    return NetworkLayout(
+        species={key: where for (kind, key), where in placed.items() if kind == "species"},
+        reactions={key: where for (kind, key), where in placed.items() if kind == "reaction"},
+    )
 
 
 def species_levels(seeds: Sequence[str], reactions: Sequence[ReactionEntry]) -> dict[str, int]:
@@ -89,112 +79,78 @@ def species_levels(seeds: Sequence[str], reactions: Sequence[ReactionEntry]) -> 
     return levels
 
 
-def _members(reaction: ReactionEntry) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(reaction.reactants + reaction.products))
+def _part(graph: nx.Graph[Node]) -> dict[Node, Point]:
+    """Centres of the nodes of one part, from its upper left corner on."""
+    nodes = sorted(graph)
+    if len(nodes) == 1:
+        return {nodes[0]: (0.0, 0.0)}
+    ordered: nx.Graph[Node] = nx.Graph()  # the order of nodes and edges decides the picture
+    ordered.add_nodes_from(nodes)
+    ordered.add_edges_from(sorted((min(edge), max(edge)) for edge in graph.edges))
+    circle = nx.circular_layout(ordered)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where two nodes meet on the way
+        found = nx.kamada_kawai_layout(ordered, pos=circle)
+    points: FloatArray = np.array([found[node] for node in nodes], dtype=np.float64)
+    if not np.isfinite(points).all():
+        points = np.array([circle[node] for node in nodes])
+    place = {node: number for number, node in enumerate(nodes)}
+    lengths = [float(np.linalg.norm(points[place[a]] - points[place[b]])) for a, b in ordered.edges]
+    points = points / max(float(np.mean(lengths)), 1e-9) * np.array(_EDGE)
+    points = pushed_apart(points, np.array([_room(node) for node in nodes]))
+    return dict(zip(nodes, [(float(x), float(y)) for x, y in points], strict=True))
 
 
-def _most_specific(reaction: ReactionEntry, levels: Mapping[str, int], level: int, uses: Mapping[str, int]) -> str:
-    """The species that a reaction is drawn beside: of the outermost ones the one with the fewest reactions."""
-    outermost = [key for key in _members(reaction) if levels.get(key) == level]
-    return min(outermost or _members(reaction), key=lambda key: uses[key])
+def pushed_apart(points: FloatArray, halves: FloatArray) -> FloatArray:
+    """Rectangles moved until none overlap, each pair along the way that is shorter for its size.
 
-
-def _sources(reactions: Sequence[ReactionEntry]) -> tuple[str, ...]:
-    """Where to begin without seeds: the reactants of the first reaction."""
-    return tuple(dict.fromkeys(reactions[0].reactants)) if reactions else ()
-
-
-def _ring_order(
-    reactions: Sequence[ReactionEntry], levels: Mapping[str, int], level: int, angles: Mapping[str, float]
-) -> dict[str, float]:
-    """Angles of the species of one level: in the order of their parents, then of the barriers, evenly spread."""
-
-    def from_within(reaction: ReactionEntry) -> bool:
-        return any(levels.get(key, level) < level for key in _members(reaction))
-
-    def parent_angle(reaction: ReactionEntry) -> float:
-        parents = [angles[key] for key in _members(reaction) if levels.get(key, level) < level]
-        return _mean_angle(parents) if parents and level > 1 else 0.0
-
-    ordered = dict.fromkeys(
-        key
-        for reaction in sorted(reactions, key=lambda r: (not from_within(r), parent_angle(r)))
-        for key in _members(reaction)
-        if levels.get(key) == level
-    )
-    if level == 1 or len(ordered) > 2 * sum(value == level - 1 for value in levels.values()):
-        return {key: 2 * math.pi * i / len(ordered) for i, key in enumerate(ordered)}
-    wanted: dict[str, list[float]] = {key: [] for key in ordered}
-    for reaction in reactions:
-        for key in _members(reaction):
-            if key in wanted:
-                wanted[key].append(parent_angle(reaction))
-    return _spread({key: _mean_angle(values) for key, values in wanted.items()})
-
-
-def _spread(wanted: Mapping[str, float]) -> dict[str, float]:
-    """Angles near the wanted ones, neighbours at least 0.8 of an even share of the circle apart."""
-    order = sorted(wanted, key=lambda key: wanted[key])
-    n = len(order)
-    values = [wanted[key] for key in order]
-    apart = 0.8 * 2 * math.pi / max(n, 1)
-    for _ in range(400):
-        moved = False
-        for i in range(n):
-            j = (i + 1) % n
-            gap = values[j] - values[i] + (2 * math.pi if j == 0 else 0.0)
-            if n > 1 and gap < apart - 1e-6:
-                push = (apart - gap) / 2
-                values[i] -= push
-                values[j] += push
-                moved = True
-        if not moved:
-            break
-    return dict(zip(order, values, strict=True))
-
-
-def _ring(angles: Mapping[str, float], pitch: float, least_radius: float) -> tuple[dict[str, Point], float, float]:
-    """Points of nodes of size `pitch` on one ring, or staggered over two or three; the least and greatest radius.
-
-    Rings bulge towards the corners, as x^4 + y^4 = r^4: nodes are rectangles, which need more room along the diagonals.
+    Args:
+        points: Centres, shape (n, 2).
+        halves: Half the width and height of each, shape (n, 2).
     """
-    n = len(angles)
-    if n == 0:
-        return {}, least_radius, least_radius
-    if n == 1 and least_radius == 0.0:
-        return dict.fromkeys(angles, (0.0, 0.0)), 0.0, 0.0
-    order = sorted(angles, key=lambda key: angles[key])
-    gaps = [(angles[order[(i + 1) % n]] - angles[order[i]]) % (2 * math.pi) for i in range(n)] if n > 1 else []
-    closest = min([gap for gap in gaps if gap > 1e-3], default=math.pi)
-    needed = pitch / (2 * math.sin(min(closest, math.pi) / 2))  # radius of a single ring, its chords one pitch long
-    rings = 1 if needed <= least_radius * 1.2 or n < 10 else 2 if n <= 60 else 3
-    radius = max(least_radius, needed * (1.0 if rings == 1 else 1.2 / rings))
-    points = {}
-    for i, key in enumerate(order):
-        sine, cosine = math.sin(angles[key]), math.cos(angles[key])
-        r = (radius + (i % rings) * pitch) / (sine**4 + cosine**4) ** 0.25
-        points[key] = (r * sine, -r * cosine)
-    return points, radius, radius + (min(rings, n) - 1) * pitch
+    points = points.copy()
+    largest = 2 * halves.max(axis=0)
+    for _ in range(_PUSHES):
+        near = cKDTree(points / largest).query_pairs(1.0, p=np.inf, output_type="ndarray")
+        near = near[np.lexsort(near.T[::-1])]
+        between = points[near[:, 0]] - points[near[:, 1]]
+        needed = halves[near[:, 0]] + halves[near[:, 1]]
+        over = needed - np.abs(between)
+        overlap = (over > 0.5).all(axis=1)
+        if not overlap.any():
+            break
+        near, between, needed, over = near[overlap], between[overlap], needed[overlap], over[overlap]
+        axis = np.argmin(over / needed, axis=1)
+        rows = np.arange(len(near))
+        push = np.copysign(over[rows, axis] / 2, between[rows, axis])
+        moves, counts = np.zeros_like(points), np.ones_like(points)
+        for side, sign in ((0, 1.0), (1, -1.0)):
+            np.add.at(moves, (near[:, side], axis), sign * push)
+            np.add.at(counts, (near[:, side], axis), 1.0)
+        points += moves * np.sqrt(2.0 / counts)
+    return points
 
 
-def _grid(keys: Sequence[str], top: float) -> dict[str, Point]:
-    """Species that no reaction joins to a seed, in rows below everything else."""
-    columns = max(1, math.ceil(2 * math.sqrt(len(keys))))
-    return {
-        key: ((i % columns - (min(columns, len(keys)) - 1) / 2) * _CARD_PITCH, top + (i // columns) * _CARD_PITCH)
-        for i, key in enumerate(keys)
-    }
+def _room(node: Node) -> Point:
+    """Half the width and height of a node with the room around it."""
+    if node[0] == "species":
+        return (CARD_WIDTH + _CARD_ROOM) / 2, (CARD_HEIGHT + _CARD_ROOM) / 2
+    return (REACTION_WIDTH + _REACTION_ROOM) / 2, (REACTION_HEIGHT + _REACTION_ROOM) / 2
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
-
-
-def _mean_angle(values: Sequence[float]) -> float:
-    """Mean direction in [0, 2 pi)."""
-    angle = math.atan2(_mean([math.sin(v) for v in values]), _mean([math.cos(v) for v in values]))
-    return angle % (2 * math.pi)
-
-
-def _stretched(points: Mapping[str, Point]) -> dict[str, Point]:
-    return {key: (round(x * ASPECT, 1), round(y, 1)) for key, (x, y) in points.items()}
+def _packed(parts: Sequence[Mapping[Node, Point]]) -> dict[Node, Point]:
+    """All parts in rows about as wide as the first."""
+    placed: dict[Node, Point] = {}
+    x = y = row = 0.0
+    width = 0.0
+    for part in parts:
+        left, top = (min(point[axis] for point in part.values()) for axis in (0, 1))
+        right, bottom = (max(point[axis] for point in part.values()) for axis in (0, 1))
+        span = right - left + CARD_WIDTH
+        width = width or max(span, 6 * CARD_WIDTH)
+        if x and x + span > width:
+            x, y, row = 0.0, y + row + _APART, 0.0
+        for node, point in part.items():
+            placed[node] = (round(x + point[0] - left, 1), round(y + point[1] - top, 1))
+        x += span + _APART
+        row = max(row, bottom - top + CARD_HEIGHT)
+    return placed

@@ -1,7 +1,8 @@
-"""The network as one image: species around the seeds, reactions coloured by barrier, dashed where not checked."""
+"""The network as one image: species by name, reactions coloured by barrier, dashed where not checked."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from report.colours import BARRIER_COLOURS, barrier_colour, barrier_range
 from report.content import ReportContent, State
-from report.layout import ring_layout
-from report.network import BARRIER_COLOURS, barrier_colour, barrier_range, shortened
+from report.layout import network_layout
+from report.wording import shortened
 
 PIXELS_PER_INCH = 110.0  # of the layout; text keeps its size, so that a large network is a large picture
 SMALLEST_INCHES, LARGEST_INCHES = 6.0, 16.0
@@ -33,9 +35,10 @@ def draw_network(content: ReportContent, path: Path) -> Path:
     """
     known = [each for each in content.by_barrier if each.barrier_forward_kcal_mol is not None]
     shown = known[:MOST_REACTIONS]
-    layout = ring_layout(content)
     members = {key for each in shown for key in (*each.reactants, *each.products)} | set(content.seeds)
-    places = {key: (x, -y) for key, (x, y) in layout.species.items() if key in members}
+    species = tuple(each for each in content.species if each.key in members)
+    layout = network_layout(replace(content, reactions=tuple(shown), species=species))
+    places = {key: (x, -y) for key, (x, y) in layout.species.items()}
     width = max((x for x, _ in places.values()), default=0.0) - min((x for x, _ in places.values()), default=0.0)
     height = max((y for _, y in places.values()), default=0.0) - min((y for _, y in places.values()), default=0.0)
     size = [min(max(each / PIXELS_PER_INCH + 2.0, SMALLEST_INCHES), LARGEST_INCHES) for each in (width, height)]

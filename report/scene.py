@@ -22,25 +22,26 @@ def ts_scene(entry: TSEntry) -> dict[str, Any]:
     Returns:
         `symbols`; `frames`, one for each known structure, with `name`, flat `positions` in Angstrom (the ends rotated
         onto the saddle point) and `bonds`; `broken` and `formed`, pairs of atom indices; `xyz`, the saddle
-        point as text.
+        point as text. `side` is -1 for the reactant end, 0 for the saddle point, 1 for the product end.
     """
     saddle = entry.geometry
-    frames: list[tuple[str, Geometry, MolecularGraph | None]] = [("Transition state", saddle, None)]
-    for name, end in (("Reactant end", entry.reactant_end), ("Product end", entry.product_end)):
+    frames: list[tuple[str, int, Geometry, MolecularGraph | None]] = [("Transition state", 0, saddle, None)]
+    for name, side, end in (("Reactant end", -1, entry.reactant_end), ("Product end", 1, entry.product_end)):
         if end is not None and np.array_equal(end.numbers, saddle.numbers):
-            frames.append((name, end, perceive_graph(end)))
-    graphs = [graph for _, _, graph in frames if graph is not None]
+            frames.append((name, side, end, perceive_graph(end)))
+    graphs = [graph for *_, graph in frames if graph is not None]
     kept = graphs[0].bonds & graphs[1].bonds if len(graphs) == 2 else perceive_graph(saddle).bonds
     broken, formed = (graphs[0].bonds - kept, graphs[1].bonds - kept) if len(graphs) == 2 else ((), ())
     reference = saddle.positions - saddle.positions.mean(axis=0)
     scenes = [
         {
             "name": name,
+            "side": side,
             "positions": np.round(aligned(geometry.positions, reference), 3).ravel().tolist(),
             "bonds": sorted(kept if graph is None else graph.bonds),
             "dashed": graph is None,
         }
-        for name, geometry, graph in frames
+        for name, side, geometry, graph in frames
     ]
     return {
         "symbols": list(saddle.symbols),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -75,6 +76,26 @@ STAGE_LABELS: dict[str, str] = {
     "energy": "Energies of another level",
     Stage.INFRASTRUCTURE: "Infrastructure",
 }
+
+
+_TOLD = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}  # kinds of characters that nobody sees, or that turn text round
+
+
+def visible(text: str) -> str:
+    """A text of anybody as it may be shown: characters that are not seen, such as marks that turn text round, are told.
+
+    Spaces, tabs and ends of lines stay; `U+202E` in angle brackets stands for the character of that number.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        f"⟨U+{ord(each):04X}⟩" if each not in "\t\n" and unicodedata.category(each) in _TOLD else each for each in text
+    )
+
+
+def shortened(text: str, length: int = 18) -> str:
+    """A label of at most so many characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def energy(value: float | None) -> str:

@@ -39,7 +39,6 @@ from cli.conformers import ensemble_record
 from cli.finish import summary_record
 from cli.main import app, run
 from cli.path import path_rows
-from cli.query import reaction_record, species_record
 from cli.relax import relaxed_row
 from cli.saddle import refinement_record
 from cli.thermo import thermo_record
@@ -49,6 +48,7 @@ from db.base import Base
 from db.engine import open_database, reading
 from db.queries import ReactionRecord, SpeciesRecord
 from report.content import ReportContent
+from report.records import reaction_record, species_record
 from tasks.jobs import ThermoReport
 from tasks.relaxing import RelaxedStructure
 from tasks.rungs import make_rung

@@ -1,162 +1,183 @@
 "use strict";
-// The interactive network: cytoscape.js with positions that were computed when the report was written.
-(() => {
-  const container = document.getElementById("canvas");
-  if (!container) return;
-  const data = JSON.parse(document.getElementById("report-data").textContent);
-  const inspector = document.getElementById("inspector");
-  const dark = matchMedia("(prefers-color-scheme: dark)");
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  const LINES = { passed: "solid", could_not_check: "dashed", estimated: "dotted", check_failed: "dashed" };
-
-  function picture(id) {
-    const symbol = document.getElementById(`drawing-${id}`);
-    if (!symbol) return null;
-    const [, , width, height] = symbol.getAttribute("viewBox").split(" ").map(Number);
-    const scale = Math.min(1, 128 / width, 74 / height);
-    const body = symbol.innerHTML.replaceAll("currentColor", colour("ink")).replaceAll("#CC4C00", colour("oxygen")).replaceAll("#0071B1", colour("nitrogen"));
-    const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * width * scale}" height="${2 * height * scale}" viewBox="0 0 ${width} ${height}">${body}</svg>`;
-    return { image: `data:image/svg+xml,${encodeURIComponent(svg)}`, width: width * scale, height: height * scale };
-  }
-
-  function style() {
-    const pictures = new Map(data.elements.filter((e) => e.data.kind === "species").map((e) => [e.data.id, picture(e.data.id)]));
-    const drawn = (node, part, otherwise) => pictures.get(node.id())?.[part] ?? otherwise;
-    const line = (element) => LINES[element.data("state")] ?? "solid";
-    const sound = (element) => element.data("state") === "passed";
-    return [
-      { selector: "node", style: { "font-family": "system-ui, sans-serif", "text-valign": "center", "text-halign": "center", "overlay-opacity": 0 } },
-      {
-        selector: 'node[kind = "species"]',
-        style: {
-          shape: "round-rectangle", width: "data(width)", height: "data(height)", "corner-radius": 12, "z-index": 5,
-          "background-color": colour("card"), "border-width": 1.5, "border-color": colour("card-rule"),
-          "background-image": (node) => drawn(node, "image", "none"), "background-fit": "none",
-          "background-width": (node) => drawn(node, "width", 1), "background-height": (node) => drawn(node, "height", 1),
-          label: "data(text)", color: colour("ink"), "font-size": 13, "text-max-width": 130, "text-wrap": "ellipsis",
-        },
-      },
-      { selector: "node[?seed]", style: { "border-width": 5, "border-color": "#e69f00", "background-color": colour("seed-ground") } },
-      {
-        selector: 'node[kind = "reaction"]',
-        style: {
-          shape: "round-rectangle", "corner-radius": 13, width: "data(width)", height: "data(height)", "z-index": 8,
-          "background-color": (node) => node.data("colour") ?? colour("panel"), color: (node) => node.data("ink") ?? colour("quiet"),
-          label: "data(label)", "font-size": 13.5, "font-weight": 600,
-          "border-width": (node) => (node.data("barrier") === null ? 1.5 : 2.5), "border-style": line,
-          "border-color": (node) => (node.data("barrier") === null ? colour("faint") : colour("ink")),
-        },
-      },
-      { selector: 'node[state = "check_failed"]', style: { "border-color": colour("broken"), "background-opacity": 0.35, color: colour("ink") } },
-      {
-        selector: "edge",
-        style: {
-          "curve-style": "straight", width: (edge) => (sound(edge) ? 2.4 : 1.8), "line-color": colour("faint"), "line-style": line,
-          "target-arrow-color": colour("faint"), "target-arrow-shape": (edge) => (edge.data("side") === "out" ? "triangle" : "none"),
-          "arrow-scale": 1.1, opacity: (edge) => (LINES[edge.data("state")] ? 0.8 : 0.32), "overlay-opacity": 0, "z-index": 1,
-        },
-      },
-      { selector: ".hidden", style: { display: "none" } },
-      { selector: ".dimmed", style: { opacity: 0.22 } },
-      { selector: "edge.lit", style: { "line-color": colour("accent"), "target-arrow-color": colour("accent"), width: 4, opacity: 1, "z-index": 7 } },
-      { selector: 'node.lit[kind = "reaction"]', style: { "border-color": colour("accent"), "border-width": 4 } },
-      { selector: 'node.lit[kind = "species"][!seed]', style: { "border-color": colour("accent"), "border-width": 3 } },
-    ];
-  }
-
-  const cy = cytoscape({
-    container, elements: data.elements, style: style(), layout: { name: "preset" }, minZoom: 0.08, maxZoom: 3,
-    boxSelectionEnabled: false,
-  });
-  cy.userZoomingEnabled(false); // the wheel scrolls the page until somebody clicks into the drawing
-  container.addEventListener("pointerdown", () => cy.userZoomingEnabled(true));
-  container.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse") cy.userZoomingEnabled(false); });
-  const zoomBy = (factor) => cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
-  const fit = () => cy.fit(cy.elements(":visible"), 26);
-  fit();
+// The controls of the drawing: which reactions it shows, filters, search, what is selected, keys.
+cairn.network = (() => {
+  if (!cairn.graph) return null;
+  const { data, reactions, make, energy, grouped, power } = cairn;
+  const { cy, container, settings, RATES, show, ensure, fit, restyle, barrierOf, stateOf } = cairn.graph;
+  const byId = (id) => document.getElementById(id);
+  const [size, limit, temperature, colourBy, selected] = ["drawing-size", "barrier-limit", "temperature", "colour-by", "selected"].map(byId);
+  const boxes = Array.from(document.querySelectorAll("[data-state-filter]"));
+  [settings.low, settings.high] = [Number(limit.min), Number(limit.max)];
+  const LEGIBLE = 0.55; // zoom
   let kept = null;
 
-  function surroundings(node) {
-    if (node.data("kind") === "reaction") return node.closedNeighborhood();
-    const reactions = node.neighborhood("node");
-    return node.union(reactions).union(reactions.closedNeighborhood());
+  function rateText(r) {
+    const log = cairn.logRate(barrierOf(r), settings.kelvin);
+    const exponent = Math.floor(log);
+    return `${(10 ** (log - exponent)).toFixed(1)} · 10${power(exponent)} s⁻¹ at ${settings.kelvin} K`;
   }
 
-  function light(node) {
+  function describeReaction(r) {
+    const value = (height) => (height === null ? "unknown" : `${energy(height)} kcal/mol`);
+    const bar = reactions.error_bar_95_kcal_mol[r];
+    const lines = [
+      ["Forward", value(barrierOf(r)) + (bar === null ? "" : ` ± ${bar.toFixed(0)}`)], ["Reverse", value(reactions.barrier_reverse_kcal_mol[r])],
+      ["Reaction energy", value(cairn.change(r))],
+    ];
+    if (reactions.level[r]) lines.push(["Level", reactions.level[r]]);
+    if (barrierOf(r) !== null) lines.push(["Rate forward", rateText(r)]);
+    const facts = make("dl", { class: "facts" }, ...lines.map(([name, said]) => make("div", {}, make("dt", {}, name), make("dd", {}, said))));
+    const failed = stateOf(r) === "check_failed" ? make("p", { class: "note" }, "A check failed: do not use this barrier or rate.") : null;
+    selected.replaceChildren(cairn.equation(r), cairn.badge(cairn.state(r)), facts, failed ?? "", make("button", { type: "button", "data-open": r }, "Open in the table"));
+  }
+
+  function surroundings(node) {
+    if (node.data("pill") >= 0) return node.closedNeighborhood();
+    const near = node.neighborhood("node");
+    return node.union(near).union(near.closedNeighborhood());
+  }
+
+  function light(elements) {
     cy.batch(() => {
       cy.elements().removeClass("lit dimmed");
-      if (!node) return;
-      const near = surroundings(node);
-      near.addClass("lit");
-      cy.elements().difference(near).addClass("dimmed");
+      if (!elements) return;
+      elements.addClass("lit");
+      cy.elements().difference(elements).addClass("dimmed");
     });
   }
 
-  function element(tag, text, className) {
-    const result = document.createElement(tag);
-    if (text !== undefined) result.textContent = text;
-    if (className) result.className = className;
-    return result;
+  function describe(node) {
+    light(node ? surroundings(node) : cairn.path?.lit() ?? null);
+    if (!node) selected.replaceChildren(make("p", { class: "empty" }, "Point at a reaction or a species."));
+    else if (node.data("pill") >= 0) describeReaction(node.data("pill"));
+    else selected.replaceChildren(cairn.speciesCard(node.data("species")));
   }
 
-  function describeReaction(id) {
-    const body = document.getElementById(id);
-    const [, , forward, verdict, reverse, change] = body.querySelector(".row").cells;
-    const facts = element("dl", undefined, "facts");
-    for (const [name, cell] of [["Forward", forward], ["Reverse", reverse], ["Reaction energy", change]]) {
-      const line = element("div");
-      line.append(element("dt", name), element("dd", cell.textContent === "–" ? "unknown" : `${cell.textContent} kcal/mol`));
-      facts.append(line);
-    }
-    const button = element("button", "Show in the table");
-    button.type = "button";
-    button.addEventListener("click", () => window.cairnOpenReaction(id));
-    inspector.replaceChildren(body.querySelector(".equation").cloneNode(true), verdict.firstElementChild.cloneNode(true), facts, button);
+  function keep(node) {
+    kept = node;
+    describe(node);
   }
 
-  function describeSpecies(node) {
-    const card = document.querySelectorAll("#species .card")[Number(node.id().slice(1))];
-    inspector.replaceChildren(...Array.from(card.children, (child) => child.cloneNode(true)));
+  cy.on("mouseover", "node", (event) => { if (!kept) describe(event.target); container.style.cursor = "pointer"; });
+  cy.on("mouseout", "node", () => { if (!kept) light(cairn.path?.lit() ?? null); container.style.cursor = ""; });
+  cy.on("tap", "node", (event) => keep(event.target));
+  cy.on("tap", (event) => { if (event.target === cy) keep(null); });
+
+  // Whether the filters let a reaction through.
+  function allowed(r) {
+    const barrier = barrierOf(r);
+    const isLow = Number(limit.value) >= Number(limit.max) || (barrier !== null && barrier <= Number(limit.value));
+    return isLow && boxes.some((box) => box.checked && box.value === stateOf(r));
   }
 
-  function show(node) {
-    light(node);
-    if (!node) inspector.replaceChildren(element("p", "Point at a reaction or a species.", "empty"));
-    else if (node.data("kind") === "reaction") describeReaction(node.id());
-    else describeSpecies(node);
-  }
-
-  cy.on("mouseover", "node", (event) => { if (!kept) show(event.target); container.style.cursor = "pointer"; });
-  cy.on("mouseout", "node", () => { if (!kept) light(null); container.style.cursor = ""; });
-  cy.on("tap", "node", (event) => { kept = event.target; show(kept); });
-  cy.on("tap", (event) => { if (event.target === cy) { kept = null; show(null); } });
-
-  const boxes = Array.from(document.querySelectorAll("[data-state-filter]"));
-  const limit = document.getElementById("barrier-limit");
-  const limitText = document.getElementById("barrier-limit-text");
   function filter() {
-    const states = new Set(boxes.filter((box) => box.checked).map((box) => box.value));
-    const highest = Number(limit.value);
-    const everything = highest >= Number(limit.max);
-    limitText.textContent = `${highest.toFixed(1)} kcal/mol`;
+    byId("barrier-limit-text").textContent = `${energy(Number(limit.value))} kcal/mol`;
     cy.batch(() => {
-      cy.nodes('[kind = "reaction"]').forEach((node) => {
-        const barrier = node.data("barrier");
-        const low = everything || (barrier !== null && barrier <= highest);
-        node.toggleClass("hidden", !(low && states.has(node.data("state"))));
-      });
-      cy.nodes('[kind = "species"]').forEach((node) => {
-        const neighbours = node.neighborhood('node[kind = "reaction"]');
-        node.toggleClass("hidden", !node.data("seed") && neighbours.nonempty() && neighbours.not(".hidden").empty());
+      cy.nodes("[pill >= 0]").forEach((node) => { node.toggleClass("hidden", !allowed(node.data("pill"))); });
+      cy.nodes("[species >= 0]").forEach((node) => {
+        const pills = node.neighborhood("node[pill >= 0]");
+        node.toggleClass("hidden", !node.data("seed") && pills.nonempty() && pills.not(".hidden").empty());
       });
     });
   }
+
+  function drawingNote(drawing) {
+    const drawn = drawing.reactions.length;
+    if (drawn === cairn.count) return `All ${grouped(drawn)} reactions are drawn.`;
+    const chosen = data.reached
+      ? `the ${grouped(drawn)} of ${grouped(cairn.count)} reactions whose transition states lie lowest above the seeds, co-products included, along the easiest way there`
+      : `the ${grouped(drawn)} lowest of ${grouped(cairn.count)} reactions, since no way from a seed is known`;
+    return `Drawn: ${chosen}. Search, paths and the table know all of them.`;
+  }
+
+  // Whether the texts of a drawing can be read where all of it is in sight.
+  function isLegible({ reactions: pills, species: cards }) {
+    const span = (axis) => {
+      const places = [...pills, ...cards].map((each) => each[axis]);
+      return Math.max(...places) - Math.min(...places);
+    };
+    return Math.min(container.clientWidth / (span(1) + 190), container.clientHeight / (span(2) + 132)) >= LEGIBLE;
+  }
+
+  function draw() {
+    kept = null;
+    const drawing = data.drawings[Number(size.value)];
+    show(drawing);
+    byId("drawn-note").textContent = drawingNote(drawing);
+    filter();
+    describe(null);
+    fit();
+  }
+
+  function retime() {
+    settings.kelvin = Number(temperature.value);
+    byId("temperature-text").textContent = `${settings.kelvin} K`;
+    cy.style().update();
+    if (kept) describe(kept);
+  }
+
+  // A species or reaction by name; what is not drawn yet comes with its lowest reactions.
+  function find(text) {
+    const r = cairn.byKey.get(text.trim());
+    const s = r === undefined ? cairn.named(text) : null;
+    if (r === undefined && s === null) {
+      selected.replaceChildren(make("p", { class: "empty" }, `Nothing here is called ${cairn.shortened(text, 60)}.`));
+      return;
+    }
+    const around = [];
+    for (let each = 0; s !== null && each < cairn.count && around.length < 6; each += 1) {
+      if (reactions.reactants[each].includes(s) || reactions.products[each].includes(s)) around.push(each);
+    }
+    const isDrawn = s !== null && cy.getElementById(`s${s}`).nonempty();
+    if (!isDrawn) ensure(s === null ? [r] : around, s === null ? [] : [s]);
+    filter();
+    const node = cy.getElementById(s === null ? `r${r}` : `s${s}`);
+    node.removeClass("hidden");
+    keep(node);
+    fit(surroundings(node), 60);
+  }
+
+  function step(by) {
+    const pills = cy.nodes("[pill >= 0]").not(".hidden").sort((a, b) => a.data("pill") - b.data("pill"));
+    if (pills.empty()) return;
+    const here = kept ? pills.toArray().findIndex((node) => node.same(kept)) : -1;
+    keep(pills[(Math.max(here, by < 0 && here < 0 ? 0 : here) + by + pills.length) % pills.length]);
+  }
+
+  const zoomBy = (factor) => cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
+  const KEYS = {
+    n: () => step(1), p: () => step(-1), "+": () => zoomBy(1.3), "=": () => zoomBy(1.3), "-": () => zoomBy(1 / 1.3), 0: () => fit(),
+    Escape: () => keep(null), Enter: () => { if (kept?.data("pill") >= 0) cairn.table.open(kept.data("pill")); },
+    ArrowLeft: () => cy.panBy({ x: 60, y: 0 }), ArrowRight: () => cy.panBy({ x: -60, y: 0 }), ArrowUp: () => cy.panBy({ x: 0, y: 60 }), ArrowDown: () => cy.panBy({ x: 0, y: -60 }),
+  };
+  container.addEventListener("keydown", (event) => {
+    const act = KEYS[event.key];
+    if (!act || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    act();
+  });
+
+  data.drawings.forEach(({ reactions: pills }, k) => size.append(make("option", { value: k }, pills.length === cairn.count ? `all ${grouped(cairn.count)}` : grouped(pills.length))));
+  size.value = String(Math.max(data.drawings.findLastIndex(isLegible), 0));
+  byId("thin-text").textContent = `≤ 10${power(RATES.thin)} s⁻¹`;
+  byId("thick-text").textContent = `≥ 10${power(RATES.thick)} s⁻¹`;
+  size.addEventListener("change", draw);
   for (const box of boxes) box.addEventListener("change", filter);
   limit.addEventListener("input", filter);
-  document.getElementById("zoom-in").addEventListener("click", () => zoomBy(1.3));
-  document.getElementById("zoom-out").addEventListener("click", () => zoomBy(1 / 1.3));
-  document.getElementById("fit").addEventListener("click", fit);
-  dark.addEventListener("change", () => cy.style(style()));
+  temperature.addEventListener("input", retime);
+  colourBy.addEventListener("change", () => {
+    settings.byBarrier = colourBy.value === "barrier";
+    byId("barrier-scale").hidden = !settings.byBarrier;
+    restyle();
+  });
+  cairn.suggest(byId("find-text"));
+  byId("find").addEventListener("submit", (event) => { event.preventDefault(); find(byId("find-text").value); });
+  byId("zoom-in").addEventListener("click", () => zoomBy(1.3));
+  byId("zoom-out").addEventListener("click", () => zoomBy(1 / 1.3));
+  byId("fit").addEventListener("click", () => fit());
   let width = container.clientWidth;
   addEventListener("resize", () => { if (container.clientWidth !== width) { width = container.clientWidth; cy.resize(); fit(); } });
+  retime();
+  draw();
+  return { allowed, light, keep, filter };
 })();

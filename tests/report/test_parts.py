@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from report.network import BARRIER_COLOURS, barrier_colour, ink_on
+from report.profile import energy_profile
 from rich.console import Console
 
 from chem.outcomes import Status
@@ -13,9 +15,7 @@ from report.content import ReactionEntry, TriageEntry, TSEntry
 from report.drawing import draw_reaction, draw_species
 from report.html import render_report
 from report.layout import CARD_HEIGHT, CARD_WIDTH, REACTION_HEIGHT, REACTION_WIDTH, ring_layout, species_levels
-from report.network import BARRIER_COLOURS, barrier_colour, ink_on
 from report.picture import draw_network
-from report.profile import energy_profile
 from report.scene import aligned, ts_scene, xyz_text
 from report.summary import summary_table
 from report.wording import STATE_LABELS, duration, energy, triage_text

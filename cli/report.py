@@ -1,0 +1,59 @@
+"""`cairn report`: the network of a database as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.output import check_output, print_json
+from cli.query import DEFAULT_DATABASE, Database
+
+Campaign = Annotated[str | None, typer.Option(help="Only what this campaign reached; default: the whole database.")]
+Level = Annotated[
+    str | None,
+    typer.Option(metavar="KEY", help="Barriers of this level of theory alone; default: the best verdict of any."),
+]
+
+
+def report_command(
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write.")],
+    database: Database = DEFAULT_DATABASE,
+    campaign: Campaign = None,
+    level: Level = None,
+    json_only: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+) -> None:
+    """Write the network as one HTML file that needs no network: drawing, paths, table, structures, costs, failures.
+
+    Barriers are in kcal/mol, each beside its verdict and level. The database is only read. Of a large network the page
+    draws what lies lowest above the seeds; table, search and paths hold everything.
+
+    Examples:
+
+        cairn report --db sqlite:///runs/cairn.db -o network.html
+
+        cairn report --campaign peroxide --level GFN2-xTB -o peroxide.html
+    """
+    from db.engine import shown_url  # noqa: PLC0415
+    from report.html import write_report  # noqa: PLC0415
+    from report.source import load_content  # noqa: PLC0415
+
+    check_output(output)
+    content = load_content(database, campaign=campaign, level_key=level)
+    write_report(content, output)
+    record = {
+        "report": str(output),
+        "database": shown_url(database),
+        "campaigns": list(content.campaigns),
+        "n_species": len(content.species),
+        "n_reactions": len(content.reactions),
+        "bytes": output.stat().st_size,
+    }
+    if json_only:
+        print_json(record)
+        return
+    typer.echo(
+        f"{output}: {record['n_species']:,} species, {record['n_reactions']:,} reactions,"
+        f" {output.stat().st_size / 2**20:.1f} MiB"
+    )
