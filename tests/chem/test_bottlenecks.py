@@ -89,9 +89,7 @@ def test_a_bottleneck_is_what_a_walk_without_the_step_says(seed):
     for one in steps:
         without = lowest_passes(seeds, [other for other in steps if other is not one])
         cut_off = {name for name in whole if name not in without}
-        rises = {
-            name: without[name].height_kcal_mol - whole[name].height_kcal_mol for name in whole if name in without
-        }
+        rises = {name: without[name].height_kcal_mol - whole[name].height_kcal_mol for name in whole if name in without}
         raised = {name for name, rise in rises.items() if rise > RAISED_KCAL_MOL}
         if cut_off or raised:
             expected[one.key] = cut_off, raised

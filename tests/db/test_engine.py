@@ -61,8 +61,7 @@ def test_the_migrations_build_exactly_the_constraints_of_the_metadata(tmp_path):
     for table in Base.metadata.tables:
         for method in ("get_check_constraints", "get_unique_constraints", "get_foreign_keys", "get_indexes"):
             expected, found = (
-                sorted(map(written_out, getattr(inspect(engine), method)(table)))
-                for engine in (created, migrated)
+                sorted(map(written_out, getattr(inspect(engine), method)(table))) for engine in (created, migrated)
             )
             assert found == expected, (table, method)
     migrated.dispose()
