@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,46 +44,49 @@ class NamedSpecies:
 def named_species(session: Session, names: Sequence[str]) -> list[NamedSpecies]:
     """Stored species by their names, in the order of the names.
 
-    A name is a key, or a SMILES of one molecule in whatever form. A SMILES means the lowest multiplicity that its
-    electrons allow; where that is not stored, a species whose label it is counts, as long as there is one alone.
+    A name is a key, or a SMILES of one molecule in whatever form. The label of a single stored species names it. Any
+    other SMILES means the lowest multiplicity that its electrons allow; where that is not stored, the single species
+    whose label its canonical form is.
 
     Raises:
         SmilesError: A name is neither a stored key nor a SMILES.
         InputError: No such species is stored, or several share the label. Those that come near are named.
     """
-    stored = {row.key: row for row in _rows(session, SpeciesRow.key.in_(sorted(set(names))))}
-    read = {name: _read(name, stored) for name in names}
-    wanted = [each for each in read.values() if isinstance(each, Species)]
-    by_key = {each.key: each for each in _rows(session, SpeciesRow.key.in_(sorted({each.key for each in wanted})))}
-    by_label: dict[str, list[NamedSpecies]] = {}
-    for row in _rows(session, SpeciesRow.smiles.in_(sorted({each.smiles for each in wanted}))):
-        by_label.setdefault(row.smiles, []).append(row)
+    given = {name: name.strip() for name in names}
+    stored = {row.key: row for row in _rows(session, SpeciesRow.key.in_(sorted(set(given.values()))))}
+    read = {name: _read(text) for name, text in given.items() if text not in stored}
+    by_key = {row.key: row for row in _rows(session, SpeciesRow.key.in_(sorted({one.key for one in read.values()})))}
+    labels: dict[str, list[NamedSpecies]] = defaultdict(list)
+    looked_for = {*(given[name] for name in read), *(one.smiles for one in read.values())}
+    for row in _rows(session, SpeciesRow.smiles.in_(sorted(looked_for))):
+        labels[row.smiles].append(row)
     found = []
-    for name in names:
-        one = read[name]
-        if isinstance(one, Species):
-            labelled = by_label.get(one.smiles, [])
-            known = by_key.get(one.key) or (labelled[0] if len(labelled) == 1 else None)
+    for name, text in given.items():
+        known = stored.get(text)
+        if known is None:
+            one = read[name]
+            known = _single(labels[text]) or by_key.get(one.key) or _single(labels[one.smiles])
             if known is None:
-                raise InputError(_refusal(session, name, one, labelled))
-            found.append(known)
-        else:
-            found.append(one)
-    return found
+                raise InputError(_refusal(session, text, one, labels[one.smiles]))
+        found.append(known)
+    by_name = dict(zip(given, found, strict=True))
+    return [by_name[name] for name in names]
 
 
-def _read(name: str, stored: dict[str, NamedSpecies]) -> NamedSpecies | Species:
-    if name in stored:
-        return stored[name]
+def _single(rows: Sequence[NamedSpecies]) -> NamedSpecies | None:
+    return rows[0] if len(rows) == 1 else None
+
+
+def _read(text: str) -> Species:
     try:
-        molecules = split_species(parse_smiles(name))
+        molecules = split_species(parse_smiles(text))
     except InputError as error:
         raise SmilesError(
-            f"{name!r} is neither the key of a species in this database nor a SMILES: {error};"
+            f"{text!r} is neither the key of a species in this database nor a SMILES: {error};"
             " `cairn query species` lists keys and SMILES"
         ) from error
     if len(molecules) != 1:
-        raise InputError(f"{name!r} names {len(molecules)} molecules; give each as a species of its own")
+        raise InputError(f"{text!r} names {len(molecules)} molecules; give each as a species of its own")
     return molecules[0]
 
 
