@@ -19,12 +19,12 @@ from db.convert import Values, settings_hash, sha256
 from db.statements import select_in
 from db.tables import AttemptRow, CalculationRow, CalculationState, GeometryRow, TransitionStateRow
 
-ENDED = "ended_elsewhere"  # setting of a calculation that came from another database: when it ended
+ENDED_ELSEWHERE = "ended_elsewhere"  # setting of a calculation that came from another database: when it ended
 KEY_BEGINNING = "ts-"  # of the key of a transition state outside the database that found it
 DIGITS = 32  # of the digest that follows
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class CalculationIdentity:
     """The natural key of a calculation as it stands in every database but its own."""
 
@@ -40,9 +40,9 @@ def portable_settings(settings: Mapping[str, Any], finished_at: datetime | None)
     With the moment at which it ended among them it never stands for a calculation that a database queues itself, which
     another may be working on: only a part of what it found may have come along.
     """
-    if ENDED in settings:
+    if ENDED_ELSEWHERE in settings:
         return dict(settings)
-    return {**settings, ENDED: "" if finished_at is None else finished_at.isoformat()}
+    return {**settings, ENDED_ELSEWHERE: "" if finished_at is None else finished_at.isoformat()}
 
 
 def portable_identity(

@@ -23,6 +23,7 @@ from db.campaigns import campaign_id
 from db.convert import failure_values, plain_json, settings_hash
 from db.engine import reading, writing
 from db.lifecycle import why_halted
+from db.portable import ENDED_ELSEWHERE
 from db.statements import batches, insert_new, select_in
 from db.store import stored_ids
 from db.tables import AbandonedAttemptRow, CalculationKind, CalculationRow, CalculationState
@@ -266,6 +267,8 @@ def settings_of_finished(
 ) -> dict[str, dict[str, Any]]:
     """Settings of the newest finished calculation of each reaction, by reaction key; those without one are left out.
 
+    What came from another database is left out too: what it started from did not come along.
+
     Args:
         session: To read with.
         kind: Kind of calculation.
@@ -282,7 +285,7 @@ def settings_of_finished(
         .order_by(CalculationRow.id)
     )
     rows = select_in(session, statement, CalculationRow.subject_key, reaction_keys)
-    return {row.subject_key: row.settings for row in rows}
+    return {row.subject_key: row.settings for row in rows if ENDED_ELSEWHERE not in row.settings}
 
 
 def running_workers(engine: Engine) -> list[str]:

@@ -7,13 +7,21 @@ import importlib
 import json
 import re
 
+import ase.io
+import networkx as nx
+import pandas as pd
 import pytest
 from sqlalchemy import inspect
 
+from chem.outcomes import Status
 from cli.finish import summary_record
 from cli.main import run
 from cli.ts import search_record
+from db import open_network
 from db.engine import open_database, reading
+from db.flat_tables import TABLES
+from db.graph_parts import EDGE_COLUMNS, NODE_COLUMNS
+from report.exports.formats import export
 from report.from_database import campaign_report
 from report.html import render_report
 from tasks.jobs import PairJob, search_pair
@@ -23,6 +31,7 @@ from tasks.workers import WorkerLimits
 HEIGHT = re.compile(r"^(from_)?(barrier|e0|gibbs_298|height|rate)_.*_(kcal_mol|ev|per_s)$|^(forward|reverse)_ev$")
 NO_HEIGHT = re.compile(r"error|max_barrier")
 MODULES = ("chem.outcomes", "db.queries", "db.transition_states", "report.content")
+COLUMNS = (*(table.columns for table in TABLES), NODE_COLUMNS, EDGE_COLUMNS)
 
 
 def is_height(name):
@@ -134,6 +143,46 @@ def test_every_view_and_table_with_heights_has_columns_for_them(explored):
             assert columns & {"level_key", "level_id"}, name
     engine.dispose()
     assert count >= 3
+
+
+def test_whatever_is_exported_tells_them(explored, tmp_path):
+    settings, _ = explored
+    everything = frozenset(Status)
+    for form, name in (("csv", "tables"), ("graphml", "network.graphml"), ("extxyz", "states.extxyz")):
+        export(settings.database, form, tmp_path / name, verdicts=everything)
+    rows = [
+        row.dropna().to_dict()
+        for table in TABLES
+        for _, row in pd.read_csv(tmp_path / "tables" / f"{table.name}.csv").iterrows()
+    ]
+    graph = nx.read_graphml(tmp_path / "network.graphml")
+    attributes = [*(data for _, data in graph.nodes(data=True)), *(data for *_, data in graph.edges(data=True))]
+    comments = [dict(frame.info) for frame in ase.io.read(tmp_path / "states.extxyz", ":")]
+    for told in (rows, attributes, comments):
+        assert sum(assert_told(record) for record in told) >= 2
+    assert all(record["verdict"] and record["level"] for record in comments)
+    assert all(data["verdict"] and data["level"] for *_, data in graph.edges(data=True))
+
+
+def test_whatever_a_notebook_sees_tells_them(explored):
+    settings, _ = explored
+    with open_network(settings.database) as network:
+        (reaction,) = network.reactions
+        graph, frames = network.to_networkx(), network.to_pandas()
+        atoms = [each.info for each in network.atoms(reaction.key)]
+    assert sum(assert_told(dict(data)) for _, data in graph.nodes(data=True)) >= 2
+    for frame in frames:
+        heights_there = frame[[name for name in frame.columns if is_height(name)]].notna().any(axis=1)
+        assert frame.verdict[heights_there].notna().all()
+        assert frame.level[heights_there].notna().all()
+    assert len(atoms) == 3
+    assert all(told["verdict"] and told["level"] for told in atoms)
+
+
+@pytest.mark.parametrize("columns", COLUMNS)
+def test_every_table_that_leaves_has_columns_for_them(columns):
+    if any(is_height(name) for name in columns):
+        assert {"verdict", "level"} <= set(columns)
 
 
 @pytest.mark.parametrize("module", MODULES)

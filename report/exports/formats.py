@@ -59,6 +59,7 @@ class Format:
     passed_alone: bool = False
 
 
+# A new format is one line here and a module with `write(part, path, options)`; the help of cli/exchange.py names it.
 FORMATS: Mapping[str, Format] = {
     "graphml": Format("report.exports.graphml", (".graphml",)),
     "extxyz": Format("report.exports.extended_xyz", (".extxyz", ".xyz"), frozenset({"ends"})),

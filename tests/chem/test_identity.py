@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from rdkit import Chem
 
 from chem.errors import InputError, UnbalancedReactionError
-from chem.identity import make_reaction, mapped_smiles, reaction_key, species_of, split_species
+from chem.identity import make_reaction, mapped_smiles, order_onto, reaction_key, species_of, split_species
 from chem.smiles import parse_smiles
 
 MOLECULES = [
@@ -216,3 +217,24 @@ def test_keys_never_change():
     """These strings stand in databases: a change of any of them breaks every database and needs a migration."""
     assert {smiles: key(smiles) for smiles in FROZEN_SPECIES} == FROZEN_SPECIES
     assert reaction_key(*reaction(*VINYL_ALCOHOL)) == FROZEN_REACTION
+
+
+@pytest.mark.parametrize("smiles", MOLECULES)
+def test_two_writings_of_a_reaction_are_put_into_one_atom_order(smiles):
+    reactant = parse_smiles(smiles)
+    (i, j), *_ = sorted(reactant.bonds)
+    product = replace(
+        reactant.without_stereo(), bonds=reactant.bonds - {(i, j)}
+    )  # one bond breaks; stereo marks of the product are not known
+    for seed in range(4):
+        other = shuffled(reactant, seed), shuffled(product, seed)
+        order = order_onto(reactant, product, other)
+        assert reactant.permuted(order).bonds == other[0].bonds
+        assert product.permuted(order).bonds == other[1].bonds
+        assert reactant.permuted(order).numbers == other[0].numbers
+        assert order_onto(product, reactant, other) is None  # a bond forms
+
+
+def test_different_reactions_have_no_common_atom_order():
+    ethane, ethanol = parse_smiles("CC"), parse_smiles("CCO")
+    assert order_onto(ethane, ethane, (ethanol, ethanol)) is None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ase.io
 import numpy as np
 import pytest
 
 from chem.errors import ElectronCountError, GeometryError
 from chem.types import Geometry
-from chem.xyz import read_xyz, write_xyz
+from chem.xyz import read_xyz, write_extended_xyz, write_xyz
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -37,3 +38,39 @@ def test_charge_and_multiplicity_must_fit_the_atoms(tmp_path):
     assert read_xyz(path, multiplicity=2).multiplicity == 2
     with pytest.raises(ElectronCountError):
         read_xyz(path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "passed",
+        "q\"uo'te <b>&amp;</b> \u202eright\nnew\r\nline \\ = \u00e9",
+        "F",
+        "T, F",
+        "1 2 3",
+        "1_0",
+        "-1.5e3",
+        "nan",
+        "",
+        "_JSON [1]",
+        "C/C=C\\C",
+        "[C-]#[O+]",
+        "{a} [b] 'c'",
+        ["F", "[H][H]", 'a"b'],
+        [],
+        2.5,
+        -3,
+        True,
+    ],
+)
+def test_what_is_known_of_a_structure_is_read_back_by_ase_as_it_was(tmp_path, value):
+    atom = Geometry(numbers=[2], positions=[[0.0, 0.0, 0.0]])
+    known = {"value": value, "nothing": None, "energy": -1.5}
+    write_extended_xyz(tmp_path / "atoms.extxyz", iter([(atom, known)] * 2))
+    first, second = ase.io.read(tmp_path / "atoms.extxyz", ":")
+    for frame in (first, second):
+        read = frame.info["value"]
+        assert (read.tolist() if isinstance(read, np.ndarray) else read) == value
+        assert type(read) is type(value) or isinstance(read, (np.generic, np.ndarray))
+        assert "nothing" not in frame.info
+        assert frame.get_potential_energy() == -1.5
