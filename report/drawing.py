@@ -93,7 +93,7 @@ def _parse(smiles: str, *, remove_hydrogens: bool) -> Chem.Mol | None:
     """Read a SMILES; RDKit's valence rules are asked first and waived for molecules that break them."""
     options: Any = Chem.SmilesParserParams()  # RDKit's stubs give its options no settable types
     options.removeHs = remove_hydrogens
-    if not smiles or len(smiles) > LONGEST_DRAWN:
+    if not smiles or len(smiles) > LONGEST_DRAWN or not smiles.isascii():
         return None
     molecule = Chem.MolFromSmiles(smiles, options)
     if molecule is not None:

@@ -48,7 +48,7 @@ class NetworkLayout:
 def network_layout(content: ReportContent) -> NetworkLayout:
     """Place every species and reaction of a report."""
     graph: nx.Graph[Node] = nx.Graph()
-    graph.add_nodes_from(("species", key) for key in (*content.seeds, *(entry.key for entry in content.species)))
+    graph.add_nodes_from(("species", entry.key) for entry in content.species)
     for reaction in content.by_barrier:
         graph.add_node(("reaction", reaction.key))
         for key in dict.fromkeys(reaction.reactants + reaction.products):

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from chem.kinetics import BOLTZMANN_EV_PER_K, PLANCK_EV_S
+from chem.units import KCAL_MOL_PER_EV
 from report import wording
 from report.colours import BARRIER_COLOURS
 from report.content import ReactionEntry, ReportContent, SpeciesEntry, State
@@ -67,6 +69,8 @@ def page_data(content: ReportContent, *, details_url: str | None) -> dict[str, A
             for state in State
         ],
         "ramp": list(BARRIER_COLOURS),
+        "gas_constant_kcal_mol_k": BOLTZMANN_EV_PER_K * KCAL_MOL_PER_EV,
+        "attempts_per_s_k": BOLTZMANN_EV_PER_K / PLANCK_EV_S,
         "details": {"url": details_url, "together": DETAILS_TOGETHER},
     }
 
@@ -154,6 +158,8 @@ def _drawing(
 ) -> dict[str, Any]:
     """Reactions of one drawing with the centres of all its nodes, pixels at zoom 1."""
     members = {key for entry in shown for key in (*entry.reactants, *entry.products)} | set(content.seeds)
+    if not content.reactions:
+        members |= {entry.key for entry in content.species[:MOST_DRAWN]}
     part = replace(
         content,
         reactions=tuple(shown),

@@ -21,25 +21,32 @@ def ranked(content: ReportContent) -> tuple[tuple[ReactionEntry, ...], int]:
     """
     heights = heights_above_seeds(content)
 
-    def order(reaction: ReactionEntry) -> tuple[int, float, str]:
+    def order(reaction: ReactionEntry) -> tuple[int, float, int, str]:
         barrier = reaction.barrier_forward_kcal_mol
         if reaction.key in heights:
-            return 0, heights[reaction.key], reaction.key
-        return (2, 0.0, reaction.key) if barrier is None else (1, barrier, reaction.key)
+            return 0, *heights[reaction.key], reaction.key
+        return (2, 0.0, 0, reaction.key) if barrier is None else (1, barrier, 0, reaction.key)
 
     return tuple(sorted(content.reactions, key=order)), len(heights)
 
 
-def heights_above_seeds(content: ReportContent) -> dict[str, float]:
-    """Height of the transition state of each reaction above the seeds, kcal/mol, by key; only where it is reached."""
+def heights_above_seeds(content: ReportContent) -> dict[str, tuple[float, int]]:
+    """Height of the transition state of each reaction above the seeds, kcal/mol, by key; only where it is reached.
+
+    Beside it stands how many species are reached before it: of two reactions over one pass, that tells which is first.
+    """
     steps = steps_of(usable(content.reactions))
-    passes = lowest_passes(content.seeds, steps)
-    heights: dict[str, float] = {}
+    passes = lowest_passes(content.seeds, steps)  # in the order in which species are reached
+    place = {key: number for number, key in enumerate(passes)}
+    heights: dict[str, tuple[float, int]] = {}
     for step in steps:
         over = [
-            max(
-                max(passes[key].level_kcal_mol for key in before) + barrier,
-                *(passes[key].height_kcal_mol for key in before),
+            (
+                max(
+                    max(passes[key].level_kcal_mol for key in before) + barrier,
+                    *(passes[key].height_kcal_mol for key in before),
+                ),
+                max(place[key] for key in before),
             )
             for before, _, barrier, _ in step.directions
             if before and all(key in passes for key in before)

@@ -102,7 +102,7 @@ const cairn = (() => {
   }
 
   // Eyring's rate constant from a height in kcal/mol, log10 of s^-1: kT/h exp(-E/RT).
-  const logRate = (height, kelvin) => Math.log10(2.083661912e10 * kelvin) - height / (0.0019872042586 * kelvin * Math.LN10);
+  const logRate = (height, kelvin) => Math.log10(data.attempts_per_s_k * kelvin) - height / (data.gas_constant_kcal_mol_k * kelvin * Math.LN10);
 
   const unpacked = new Map();
   async function unpack(part) {

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import itertools
+import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -25,10 +29,10 @@ from chem.outcomes import (
     Verdict,
 )
 from chem.types import Geometry, LevelOfTheory, Reaction, Species
-from db.campaigns import add_campaign, add_reaction_members
+from db.campaigns import add_campaign, add_reaction_members, add_species_members
 from db.engine import open_database, writing
 from db.results import Estimate, add_estimates, record_search
-from db.store import add_reactions
+from db.store import add_reactions, add_species
 from db.tables import CalculationKind
 from db.work import claim, enqueue
 from report.content import (
@@ -420,3 +424,114 @@ def network_url(tmp_path_factory):
     url = f"sqlite:///{tmp_path_factory.mktemp('stored') / 'network.db'}"
     Filled(labels=(HOSTILE, "F", "C/C=C\\C", "1 2"), beginning="\u202e<k>&'\"").fill(url)
     return url
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "browser: drives a Chromium; skipped where there is none")
+
+
+def read(html):
+    """What the scripts of a page read, and the details of all its reactions by rising barrier."""
+    data = json.loads(re.search(r'id="report-data">(.*?)</script>', html, flags=re.DOTALL)[1])
+    parts = re.findall(r'id="details-\d+">(.*?)</script>', html)
+    return data, [each for part in parts for each in json.loads(gzip.decompress(base64.b64decode(part)))]
+
+
+@pytest.fixture(scope="session")
+def read_page():
+    return read
+
+
+LEVEL = LevelOfTheory(name="gfn2", method="GFN2-xTB", program="xtb-python", version="22.1")
+
+
+def molecule(key, smiles, numbers, bonds):
+    return Species(
+        key=key, smiles=smiles, energy_key=key, graph=MolecularGraph(numbers=numbers, bonds=frozenset(bonds))
+    )
+
+
+FORMALDEHYDE = molecule("formaldehyde", "C=O", (6, 8, 1, 1), {(0, 1), (0, 2), (0, 3)})
+CARBENE = molecule("carbene", "[CH]O", (6, 8, 1, 1), {(0, 1), (0, 2), (1, 3)})
+MONOXIDE = molecule("monoxide", "[C-]#[O+]", (6, 8), {(0, 1)})
+HYDROGEN = molecule("hydrogen", "[H][H]", (1, 1), {(0, 1)})
+APART = MolecularGraph(numbers=(6, 8, 1, 1), bonds=frozenset({(0, 1), (2, 3)}))
+SHIFT = Reaction(  # stored towards the seed
+    key="shift",
+    reactant_graph=CARBENE.graph,
+    product_graph=FORMALDEHYDE.graph,
+    reactants=(CARBENE,),
+    products=(FORMALDEHYDE,),
+    degeneracy=2,
+)
+LOSS = Reaction(
+    key="loss",
+    reactant_graph=FORMALDEHYDE.graph,
+    product_graph=APART,
+    reactants=(FORMALDEHYDE,),
+    products=(MONOXIDE, HYDROGEN),
+)
+SHIFT_SMILES = "[C:1]([O:2][H:4])[H:3]>>[C:1](=[O:2])([H:3])[H:4]"
+
+
+def state(energy_ev, ends_ev):
+    """A saddle point of made-up structure above its two ends."""
+
+    def geometry(seed):
+        return Geometry(numbers=[6, 8, 1, 1], positions=np.random.default_rng(seed).normal(size=(4, 3)))
+
+    check = Check(name=CheckName.IRC_ENDS_MATCH, status=Status.PASSED, evidence={"steps": 120})
+    return TransitionState(
+        geometry=geometry(0),
+        energy_ev=energy_ev,
+        level=LEVEL,
+        verdict=Verdict(checks=(check,)),
+        frequencies_cm1=(-1500.0, 900.0),
+        reactant_end=geometry(1),
+        product_end=geometry(2),
+        reactant_end_energy_ev=ends_ev[0],
+        product_end_energy_ev=ends_ev[1],
+        reactant_end_frequencies_cm1=(800.0, 1200.0),
+        product_end_frequencies_cm1=(1000.0, 2000.0),
+    )
+
+
+def stored_network(path, rename=str):
+    """A database with one campaign from formaldehyde whose search for the loss of hydrogen ended in the shift.
+
+    Texts that a stranger may have written are what `rename` makes of them.
+    """
+    failed = Attempt(
+        start="classical:0",
+        gradient_calls=10,
+        seconds=0.5,
+        outcome=Outcome.FAILED,
+        failure=Failure(stage=Stage.SADDLE, kind="scf", message=rename("SCF not converged")),
+    )
+    unintended = Attempt(
+        start="classical:1",
+        gradient_calls=30,
+        seconds=1.5,
+        outcome=Outcome.UNINTENDED,
+        transition_state=state(-10.0, (-11.0, -12.0)),
+    )
+    species = [replace(each, smiles=rename(each.smiles)) for each in (FORMALDEHYDE, CARBENE, MONOXIDE, HYDROGEN)]
+    engine = open_database(path)
+    with writing(engine) as session:
+        add_species(session, species)
+        add_reactions(session, [SHIFT, LOSS], {"shift": rename(SHIFT_SMILES)})
+        add_campaign(session, name=rename("one"), settings={"depth": 1}, seed=0, rules_hash="x")
+        add_species_members(session, rename("one"), ["formaldehyde"], round_number=0)
+        add_reaction_members(session, rename("one"), ["shift", "loss"], round_number=1)
+        enqueue(session, kind=CalculationKind.SEARCH, reaction_keys=["loss"], level_key=LEVEL.key)
+    claimed = claim(engine, kind=CalculationKind.SEARCH, worker="w", limit=1, lease_seconds=60)[0]
+    with writing(engine) as session:
+        result = SearchResult(level=LEVEL, attempts=(failed, unintended))
+        record_search(session, claimed, result, found={1: SHIFT})
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def store_network():
+    return stored_network
