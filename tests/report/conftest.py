@@ -451,24 +451,24 @@ def molecule(key, smiles, numbers, bonds):
     )
 
 
-FORMALDEHYDE = molecule("formaldehyde", "C=O", (6, 8, 1, 1), {(0, 1), (0, 2), (0, 3)})
-CARBENE = molecule("carbene", "[CH]O", (6, 8, 1, 1), {(0, 1), (0, 2), (1, 3)})
+ALDEHYDE = molecule("formaldehyde", "C=O", (6, 8, 1, 1), {(0, 1), (0, 2), (0, 3)})
+HYDROXYMETHYLENE = molecule("carbene", "[CH]O", (6, 8, 1, 1), {(0, 1), (0, 2), (1, 3)})
 MONOXIDE = molecule("monoxide", "[C-]#[O+]", (6, 8), {(0, 1)})
 HYDROGEN = molecule("hydrogen", "[H][H]", (1, 1), {(0, 1)})
-APART = MolecularGraph(numbers=(6, 8, 1, 1), bonds=frozenset({(0, 1), (2, 3)}))
+FALLEN_APART = MolecularGraph(numbers=(6, 8, 1, 1), bonds=frozenset({(0, 1), (2, 3)}))
 SHIFT = Reaction(  # stored towards the seed
     key="shift",
-    reactant_graph=CARBENE.graph,
-    product_graph=FORMALDEHYDE.graph,
-    reactants=(CARBENE,),
-    products=(FORMALDEHYDE,),
+    reactant_graph=HYDROXYMETHYLENE.graph,
+    product_graph=ALDEHYDE.graph,
+    reactants=(HYDROXYMETHYLENE,),
+    products=(ALDEHYDE,),
     degeneracy=2,
 )
 LOSS = Reaction(
     key="loss",
-    reactant_graph=FORMALDEHYDE.graph,
-    product_graph=APART,
-    reactants=(FORMALDEHYDE,),
+    reactant_graph=ALDEHYDE.graph,
+    product_graph=FALLEN_APART,
+    reactants=(ALDEHYDE,),
     products=(MONOXIDE, HYDROGEN),
 )
 SHIFT_SMILES = "[C:1]([O:2][H:4])[H:3]>>[C:1](=[O:2])([H:3])[H:4]"
@@ -515,7 +515,7 @@ def stored_network(path, rename=str):
         outcome=Outcome.UNINTENDED,
         transition_state=state(-10.0, (-11.0, -12.0)),
     )
-    species = [replace(each, smiles=rename(each.smiles)) for each in (FORMALDEHYDE, CARBENE, MONOXIDE, HYDROGEN)]
+    species = [replace(each, smiles=rename(each.smiles)) for each in (ALDEHYDE, HYDROXYMETHYLENE, MONOXIDE, HYDROGEN)]
     engine = open_database(path)
     with writing(engine) as session:
         add_species(session, species)

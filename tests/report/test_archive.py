@@ -127,7 +127,14 @@ def test_an_archive_brings_the_same_network_into_an_empty_database(network_url, 
 
 def test_an_import_that_is_repeated_changes_nothing(archive, target):
     first = import_archive(archive, target)
-    assert first.added == {"levels": 2, "species": 4, "reactions": 3, "calculations": 2, "transition_states": 5}
+    assert first.added == {
+        "levels": 2,
+        "species": 4,
+        "reactions": 3,
+        "calculations": 2,
+        "transition_states": 5,
+        "species_minima": 0,
+    }
     rows, (records, _) = check(target).rows, known(target)
     second = import_archive(archive, target)
     assert not any(second.added.values())
@@ -153,6 +160,7 @@ def test_an_import_adds_what_an_earlier_one_left_out(verified, archive, target):
         "reactions": 1,
         "calculations": 0,
         "transition_states": 3,
+        "species_minima": 0,
     }
     assert not any(import_archive(verified, target).added.values())
 
@@ -329,7 +337,14 @@ def test_the_commands_tell_what_they_did(network_url, tmp_path, capsys):
     assert "nobody is named as author" in capsys.readouterr().err
     assert run(["import", str(path), "--db", url, "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert record["added"] == {"levels": 1, "species": 4, "reactions": 2, "calculations": 2, "transition_states": 2}
+    assert record["added"] == {
+        "levels": 1,
+        "species": 4,
+        "reactions": 2,
+        "calculations": 2,
+        "transition_states": 2,
+        "species_minima": 0,
+    }
     assert run(["import", str(path), "--db", url]) == 0
     assert "transition states: 0 new, 2 known" in capsys.readouterr().out
     path.write_bytes(b"nothing")
