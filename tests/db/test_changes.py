@@ -42,7 +42,9 @@ def make_old(engine):
     }
     with writing(engine) as session:
         for table, column in columns.items():
-            session.execute(text(f"UPDATE {table} SET {column} = '2001-01-01 00:00:00.000000' WHERE {column} IS NOT NULL"))
+            session.execute(
+                text(f"UPDATE {table} SET {column} = '2001-01-01 00:00:00.000000' WHERE {column} IS NOT NULL")
+            )
 
 
 @pytest.fixture
