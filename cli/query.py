@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from db.queries import ReactionRecord, SpeciesRecord
 
+FREE = "free energy\nkcal/mol"
 DEFAULT_DATABASE = "sqlite:///runs/cairn.db"
 
 query_app = typer.Typer(
@@ -122,7 +123,6 @@ def reactions_command(
             metavar="K",
             min=1.0,
             max=10000.0,
-            callback=finite,
             help="Tell the free energy of activation at this temperature and 1 atm too, K.",
         ),
     ] = None,
@@ -209,9 +209,8 @@ def _print_reactions(
     from report.wording import barrier, energy  # noqa: PLC0415
 
     columns = ["reaction", "forward\nkcal/mol", "reverse\nkcal/mol", "verdict", "outcome", "gradient\ncalls", "key"]
-    free = f"dG at {temperature:g} K\nkcal/mol"
     if temperature is not None:
-        columns.insert(2, free)
+        columns.insert(2, FREE)
     lines = []
     for each, row in zip(found, rows, strict=True):
         line = [
@@ -226,8 +225,11 @@ def _print_reactions(
         if temperature is not None:
             line.insert(2, energy(row["gibbs_activation_kcal_mol"]))
         lines.append(line)
-    right = ("forward\nkcal/mol", free, "reverse\nkcal/mol", "gradient\ncalls")
-    print_table(f"{len(found)} reactions", columns, lines, right=right)
+    right = ("forward\nkcal/mol", FREE, "reverse\nkcal/mol", "gradient\ncalls")
+    title = f"{len(found)} reactions" + (
+        "" if temperature is None else f", free energies of activation at {temperature:g} K"
+    )
+    print_table(title, columns, lines, right=right)
 
 
 @query_app.command("species")

@@ -9,7 +9,7 @@ import typer
 
 from cli.output import print_table
 from cli.query import DEFAULT_DATABASE, Campaign, Database, JsonLines
-from cli.query_options import CoReactants, Level, SpeciesName, asking, finite, level_key, written
+from cli.query_options import CoReactants, Level, SpeciesName, asking, level_key, written
 from cli.table_files import CsvFile, ParquetFile, check_table_files, row_of, tell
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def branching_command(
     species: SpeciesName,
     temperature: Annotated[
         float,
-        typer.Option("--temperature", metavar="K", min=1.0, max=10000.0, callback=finite, help="Temperature, K."),
+        typer.Option("--temperature", metavar="K", min=1.0, max=10000.0, help="Temperature, K."),
     ],
     co_reactant: CoReactants = None,
     concentration: Annotated[
@@ -127,7 +127,6 @@ def branching_command(
             metavar="MOL_PER_L",
             min=1e-30,
             max=1e3,
-            callback=finite,
             help="Of each co-reactant, mol/L.",
         ),
     ] = 1.0,

@@ -12,12 +12,17 @@ import networkx as nx
 import pandas as pd
 import pytest
 from sqlalchemy import inspect
+from typer.main import get_command
 
 from chem.outcomes import Status
 from cli.finish import summary_record
 from cli.main import run
+from cli.query import query_app
+from cli.query_changes import LevelDifferenceColumns
+from cli.table_files import row_of
 from cli.ts import search_record
 from db import open_network
+from db.changes import LevelDifference
 from db.engine import open_database, reading
 from db.flat_tables import TABLES
 from db.graph_parts import EDGE_COLUMNS, NODE_COLUMNS
@@ -28,10 +33,37 @@ from tasks.jobs import PairJob, search_pair
 from tasks.rungs import make_rung
 from tasks.workers import WorkerLimits
 
-HEIGHT = re.compile(r"^(from_)?(barrier|e0|gibbs_298|height|rate)_.*_(kcal_mol|ev|per_s)$|^(forward|reverse)_ev$")
+HEIGHT = re.compile(
+    r"^(from_)?(barrier|e0|gibbs_298|gibbs_activation|height|pass_height|rate)(_.*)?_(kcal_mol|ev|per_s)$"
+    r"|^(forward|reverse)_ev$"
+)
 NO_HEIGHT = re.compile(r"error|max_barrier")
-MODULES = ("chem.outcomes", "db.queries", "db.transition_states", "report.content")
 COLUMNS = (*(table.columns for table in TABLES), NODE_COLUMNS, EDGE_COLUMNS)
+MODULES = (
+    "chem.branching",
+    "chem.outcomes",
+    "db.changes",
+    "db.neighbours",
+    "db.queries",
+    "db.reachable",
+    "db.shown",
+    "db.transition_states",
+    "report.content",
+)
+QUERIES = {  # of the network of hydrogen cyanide, with the least number of heights that each answer holds
+    "reactions": 4,
+    "reactions --temperature 500": 4,
+    "species": 0,
+    "neighbours C#N": 2,
+    "reachable C#N": 1,
+    "bottlenecks C#N": 2,
+    "branching C#N --temperature 500": 3,
+    "costs": 0,
+    "failures": 0,
+    "changes --since 2001-01-01": 2,
+    "levels": 0,
+    "paths C#N [C-]#[NH+]": 1,
+}
 
 
 def is_height(name):
@@ -56,18 +88,43 @@ def assert_told(record):
     for name, holders in found:
         own = "from_verdict" if name.startswith("from_") else "verdict"
         assert any(holder.get(own) for holder in holders), name
-        assert any(holder.get("level") or holder.get("from_level") for holder in holders), name
+        levels = ("from_level",) if name.startswith("from_") else ("level", "levels", "from_level")
+        assert any(holder.get(level) for holder in holders for level in levels), name
     return len(found)
 
 
-def test_every_query_on_the_command_line_tells_them(explored, capsys):
+@pytest.mark.parametrize("query", QUERIES)
+def test_every_query_on_the_command_line_tells_them(explored, capsys, query):
     settings, _ = explored
-    assert run(["query", "reactions", "--json", "--db", settings.database]) == 0
+    assert run(["query", *query.split(), "--json", "--db", settings.database]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert sum(assert_told(record) for record in records) >= 4
-    assert run(["query", "species", "--json", "--db", settings.database]) == 0
-    for line in capsys.readouterr().out.splitlines():
-        assert_told(json.loads(line))
+    assert sum(assert_told(record) for record in records) >= QUERIES[query]
+
+
+def test_no_query_is_forgotten():
+    known = {words.split()[0] for words in QUERIES}
+    assert known == set(get_command(query_app).commands)
+
+
+def test_a_difference_of_levels_tells_them_of_both():
+    difference = LevelDifference(
+        key="rx-1",
+        reactants=("C",),
+        products=("N",),
+        from_level="GFN2-xTB",
+        from_verdict=Status.PASSED,
+        from_barrier_forward_kcal_mol=1.0,
+        from_barrier_reverse_kcal_mol=1.0,
+        from_error_bar_95_kcal_mol=None,
+        level="hf/3-21g",
+        verdict=Status.FAILED,
+        barrier_forward_kcal_mol=2.0,
+        barrier_reverse_kcal_mol=2.0,
+        error_bar_95_kcal_mol=None,
+        difference_forward_kcal_mol=1.0,
+        difference_reverse_kcal_mol=1.0,
+    )
+    assert assert_told(row_of(difference, LevelDifferenceColumns)) == 4
 
 
 def test_the_difference_of_two_campaigns_tells_them(explored, tmp_path, capsys):
@@ -187,9 +244,14 @@ def test_every_table_that_leaves_has_columns_for_them(columns):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_value_with_heights_has_fields_for_them(module):
-    for value in vars(importlib.import_module(module)).values():
-        if not dataclasses.is_dataclass(value):
+    namespace = vars(importlib.import_module(module))
+    for value in namespace.values():
+        if not dataclasses.is_dataclass(value) or value.__module__ not in MODULES:
             continue
         names = {field.name for field in dataclasses.fields(value)}
+        held = [namespace.get(field.type) for field in dataclasses.fields(value)]  # types are words
+        names_within = {
+            field.name for each in held if dataclasses.is_dataclass(each) for field in dataclasses.fields(each)
+        }
         if any(map(is_height, names)):
-            assert "verdict" in names, value
+            assert "verdict" in names | names_within, value
