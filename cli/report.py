@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.output import check_output, print_json
 from cli.query import DEFAULT_DATABASE, Database
+
+if TYPE_CHECKING:
+    from report.content import ReportContent
 
 Campaign = Annotated[str | None, typer.Option(help="Only what this campaign reached; default: the whole database.")]
 Level = Annotated[
@@ -42,18 +45,24 @@ def report_command(
     check_output(output)
     content = load_content(database, campaign=campaign, level_key=level)
     write_report(content, output)
-    record = {
-        "report": str(output),
-        "database": shown_url(database),
-        "campaigns": list(content.campaigns),
-        "n_species": len(content.species),
-        "n_reactions": len(content.reactions),
-        "bytes": output.stat().st_size,
-    }
+    record = report_record(content, output, shown_url(database))
     if json_only:
         print_json(record)
         return
     typer.echo(
         f"{output}: {record['n_species']:,} species, {record['n_reactions']:,} reactions,"
-        f" {output.stat().st_size / 2**20:.1f} MiB"
+        f" {record['bytes'] / 2**20:.1f} MiB"
     )
+
+
+def report_record(content: ReportContent, path: Path, database: str) -> dict[str, Any]:
+    """What was written where, as plain JSON values."""
+    return {
+        "report": str(path),
+        "database": database,
+        "campaigns": list(content.campaigns),
+        "level": content.level,
+        "n_species": len(content.species),
+        "n_reactions": len(content.reactions),
+        "bytes": path.stat().st_size,
+    }

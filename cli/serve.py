@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,8 +49,7 @@ def serve_command(
         if not is_local(host):
             typer.echo(f"listening on {host}: whoever reaches this machine can read the network", err=True)
         if json_only:
-            told = {"address": address, "database": shown_url(database), "campaign": campaign}
-            print_json({**told, "level": level, "process_id": os.getpid()})
+            print_json(serve_record(address, shown_url(database), campaign, level))
         else:
             typer.echo(f"{shown_url(database)} at {address}  (Ctrl-C ends)")
         if open_browser:
@@ -58,3 +57,14 @@ def serve_command(
         serve(report, listener, host)
     sys.stdout.flush()
     os._exit(0)  # nothing is left to do, and the interpreter would take a second to take itself apart
+
+
+def serve_record(address: str, database: str, campaign: str | None, level: str | None) -> dict[str, Any]:
+    """Where the network is shown, as plain JSON values."""
+    return {
+        "address": address,
+        "database": database,
+        "campaign": campaign,
+        "level": level,
+        "process_id": os.getpid(),
+    }

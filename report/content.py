@@ -317,7 +317,7 @@ class ReportContent:
         generators: Generators of the candidates, each with the hash of its weights where it has some.
         version: Of the program that made the report.
         campaigns: Names of the campaigns whose network this is.
-        database: Where it was read from, without a password.
+        database: What it was read from: the name of a file, or a URL without a password.
     """
 
     title: str

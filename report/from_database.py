@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -151,10 +152,10 @@ def _title(session: Session, seeds: Sequence[str]) -> str:
 
 
 def _database(session: Session) -> str:
-    """File or URL of the database, without a password."""
+    """Name of the file, or URL without a password."""
     url = session.get_bind().engine.url
     if url.get_backend_name() == "sqlite":
-        return (url.database or "memory").removeprefix("file:")
+        return Path(unquote(url.database or "memory").removeprefix("file:")).name
     return url.render_as_string(hide_password=True)
 
 

@@ -33,7 +33,7 @@ from report.direction import turned
 from report.entries import reaction_entries
 from report.from_database import campaign_report
 from report.html import content_security_policy, render_report
-from report.page_data import plain
+from report.page_data import finite_json, json_text
 from report.paths import TRUSTED, passes_from, path_to, usable
 from report.records import path_record, reaction_record, species_record
 from report.source import check_level, understood
@@ -68,7 +68,7 @@ class Answer(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         """The bytes of a value."""
-        return json.dumps(plain(content, str), allow_nan=False).encode("ascii")
+        return finite_json(content).encode("ascii")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,7 @@ class LiveReport:
         if not records:
             return None
         entry = turned(entries[0]) if reverse else entries[0]
-        return {**reaction_record(records[0]), "detail": plain(reaction_detail(entry))}
+        return {**reaction_record(records[0]), "detail": json.loads(json_text(reaction_detail(entry)))}
 
 
 def live_app(report: LiveReport, *, hosts: Collection[str] | None = None) -> FastAPI:

@@ -10,7 +10,8 @@ import base64
 import gzip
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from report.selection import drawing_sizes, ranked
 
 MOST_DRAWN = 1_000  # reactions, what matters most first, whose molecules are drawn; others are named by SMILES
 DETAILS_TOGETHER = 40  # reactions that are unpacked at once
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u....|.)")  # two for a character beyond the first plane
 
 
 def page_data(content: ReportContent, *, details_url: str | None) -> dict[str, Any]:
@@ -94,31 +96,41 @@ def packed_details(content: ReportContent) -> Iterator[str]:
             for entry in reactions[start : start + DETAILS_TOGETHER]
         ]
         text = json_text(part).encode("utf-8")
-        yield base64.b64encode(gzip.compress(text, mtime=0)).decode("ascii")
+        yield base64.b64encode(gzip.compress(text, 6, mtime=0)).decode("ascii")
 
 
 def json_text(value: Any) -> str:
-    """A plain value as JSON that is safe inside a script element: control characters told, numbers finite."""
-    text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """A plain value as JSON of ASCII alone that is safe inside a script element.
+
+    Numbers that are not finite become null, and characters that nobody sees are told, as by `report.wording.visible`.
+    """
+    text = _ESCAPE.sub(_told, finite_json(value))
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 
 
-def plain(value: Any, text: Callable[[str], str] = wording.visible) -> Any:
-    """A JSON value with finite numbers alone, null for others, and texts as they may be shown.
+def finite_json(value: Any) -> str:
+    """A plain value as JSON of ASCII alone, null for numbers that are not finite."""
+    try:
+        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False, separators=(",", ":"))
 
-    Args:
-        value: Of mappings, sequences, texts and numbers.
-        text: What is made of a text.
-    """
-    if isinstance(value, str):
-        return text(value)
+
+def _finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {text(str(name)): plain(inner, text) for name, inner in value.items()}
-    if isinstance(value, Sequence):
-        return [plain(inner, text) for inner in value]
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
     return value
+
+
+def _told(match: re.Match[str]) -> str:
+    """An escape of a JSON text, or what tells of the character that it stands for."""
+    character: str = json.loads(f'"{match[0]}"')
+    told = wording.visible(character)
+    return match[0] if told == character else json.dumps(told)[1:-1]
 
 
 def _columns(

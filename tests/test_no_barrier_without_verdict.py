@@ -149,6 +149,41 @@ def test_the_summary_and_the_page_of_an_exploration_tell_them(explored, tmp_path
     assert "GFN2-xTB" in render_report(content)
 
 
+def test_what_a_server_answers_and_what_a_page_holds_tells_them(explored):
+    import asyncio
+    import base64
+    import gzip
+
+    import httpx
+
+    from report.live import LiveReport, live_app
+
+    settings, _ = explored
+    report = LiveReport(settings.database)
+
+    async def answers():
+        transport = httpx.ASGITransport(app=live_app(report))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            listed = (await client.get("/api/reactions")).json()
+            detail = (await client.get(f"/api/reactions/{listed['reactions'][0]['key']}")).json()
+            return listed, detail, (await client.get("/api/species")).json(), (await client.get("/api/paths")).json()
+
+    listed, detail, species, paths = asyncio.run(answers())
+    report.engine.dispose()
+    assert assert_told(listed) >= 2
+    assert assert_told(detail) >= 4
+    assert assert_told(paths) >= 3
+    assert_told(species)
+    engine = open_database(settings.database)
+    with reading(engine) as session:
+        page = render_report(campaign_report(session, None))
+    engine.dispose()
+    columns = json.loads(re.search(r'id="report-data">(.*?)</script>', page, flags=re.DOTALL)[1])["reactions"]
+    assert assert_told(columns) >= 2
+    part = re.search(r'id="details-0">(.*?)</script>', page)[1]
+    assert assert_told(json.loads(gzip.decompress(base64.b64decode(part)))) >= 2
+
+
 def test_a_single_search_tells_them(explored):
     from chem.levels import resolve_level
     from chem.search import SearchSettings

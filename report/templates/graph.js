@@ -89,7 +89,7 @@ cairn.graph = (() => {
         },
       },
       { selector: ".hidden", style: { display: "none" } },
-      { selector: ".dimmed", style: { opacity: 0.15 } },
+      { selector: ".dimmed", style: { opacity: 0.22 } },
       { selector: "edge.lit", style: { opacity: 1, "z-index": 7, "underlay-color": colour("accent"), "underlay-opacity": 0.35, "underlay-padding": 4 } },
       { selector: "node.lit[pill >= 0]", style: { "border-color": colour("accent"), "border-width": 4 } },
       { selector: "node.lit[species >= 0][!seed]", style: { "border-color": colour("accent"), "border-width": 3 } },

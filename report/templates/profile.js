@@ -13,6 +13,7 @@ cairn.profile = (() => {
     const width = Math.max(STEP * (points.length - 1) + 2 * HALF + 40, 300);
     const offset = (width - STEP * (points.length - 1)) / 2;
     const svg = makeSvg("svg", { class: "profile", viewBox: `0 0 ${width} 216`, role: "img", "aria-label": label });
+    svg.style.maxWidth = `${width}px`;
     svg.style.minWidth = `${Math.min(width, points.length * 62)}px`;
     let last = null;
     points.forEach((point, k) => {

@@ -108,14 +108,16 @@ cairn.table = (() => {
     filter();
   }
 
-  // Opens a reaction, and lets go of filters that hide it.
+  // Opens a reaction; filters that hide it are let go, and one far down the table is looked for by its key.
   function open(r) {
-    if (!matching.includes(r)) {
+    if (!matching.slice(0, shown).includes(r)) {
       [search.value, stateSelect.value, limit.value] = ["", "", ""];
       filter();
     }
-    shown = Math.max(shown, matching.indexOf(r) + 1);
-    render();
+    if (matching.indexOf(r) >= shown) {
+      search.value = reactions.key[r];
+      filter();
+    }
     const body = bodies.get(r);
     setOpen(r, true);
     body.scrollIntoView({ block: "start" });
