@@ -5,7 +5,8 @@ from db import open_network
 
 with open_network("sqlite:///runs/cairn.db") as network:
     species, reactions = network.to_pandas()
-    reactant, saddle, product = network.atoms(reactions.key[0])
+    proved = reactions[reactions.verdict == "passed"].sort_values("barrier_forward_kcal_mol")
+    reactant, saddle, product = network.atoms(proved.key.iloc[0])
 ```
 """
 
