@@ -47,7 +47,7 @@ def open_database(url: str | Path, *, create: bool = True, read_only: bool = Fal
     name = _name(target)
     create = create and not read_only
     _prepare_file(target, name, create=create)
-    engine = _engine(_read_only(target) if read_only else target, name)
+    engine = (_read_only_engine if read_only else _engine)(target, name)
     if read_only:
         engine = engine.execution_options(**_READ_ONLY_OPTIONS)
     try:
@@ -214,19 +214,21 @@ def _prepare_file(url: URL, name: str, *, create: bool) -> None:
         raise DatabaseError(f"database {name}: its folder cannot be created ({error}); give another path") from error
 
 
-def _read_only(url: URL) -> URL:
-    """The URL that opens an SQLite file without the right to write; other databases are told by every session.
+def _read_only_engine(url: URL, name: str) -> Engine:
+    """An engine whose connections have no right to write.
 
-    A write-ahead log wants a file beside the database even from readers. Where the folder takes none and there is no
-    log, nobody writes either, and the file is read as it lies.
+    A write-ahead log wants a file beside an SQLite database even from readers. Where the folder takes none and there is
+    no log, nobody writes, and the file is read as it lies.
     """
-    if url.get_backend_name() != "sqlite" or _in_memory(url) or _name(url).startswith("file:"):
-        return url
-    path = Path(_name(url)).absolute()
+    if url.get_backend_name() != "sqlite":
+        return _engine(url, name).execution_options(postgresql_readonly=True)
+    if _in_memory(url) or name.startswith("file:"):
+        return _engine(url, name)
+    path = Path(name).absolute()
     query = {"mode": "ro", "uri": "true"}
     if not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
         query["immutable"] = "1"
-    return URL.create(url.drivername, database=f"file:{quote(str(path))}", query=query)
+    return _engine(URL.create(url.drivername, database=f"file:{quote(str(path))}", query=query), name)
 
 
 def _engine(url: URL, name: str) -> Engine:

@@ -13,7 +13,7 @@ from itertools import accumulate
 
 from report.content import TriageEntry
 
-WIDTH, HEIGHT = 460.0, 250.0  # pixels
+WIDTH, HEIGHT = 470.0, 250.0  # pixels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 444.0, 14.0, 208.0
 _MOST_POINTS = 200
 _NORMAL_95 = 1.96  # half the width of a 95 % interval in standard errors

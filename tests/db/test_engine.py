@@ -302,6 +302,52 @@ def test_a_server_that_does_not_answer_is_named_without_its_password():
     assert "secret" not in str(caught.value)
 
 
+def test_a_database_can_be_opened_to_read_alone(database_url, network):
+    writer = open_database(database_url)
+    with writing(writer) as session:
+        add_species(session, [network.hydrogen])
+    reader = open_database(database_url, create=False, read_only=True)
+    with reading(reader) as session:
+        assert session.execute(text("SELECT COUNT(*) FROM species")).scalar_one() == 1
+    with pytest.raises((DatabaseError, DBAPIError), match=r"readonly|read-only"), writing(reader) as session:
+        add_species(session, [network.formaldehyde])
+    with writing(writer) as session:  # a reader hinders nobody
+        add_species(session, [network.formaldehyde])
+    with reading(reader) as session:
+        assert session.execute(text("SELECT COUNT(*) FROM species")).scalar_one() == 2
+    reader.dispose()
+    writer.dispose()
+
+
+def test_opening_to_read_alone_leaves_the_way_of_journalling(tmp_path):
+    path = tmp_path / "odd name %41 #?.db"
+    open_database(path).dispose()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    connection.close()
+    before = path.read_bytes()
+    open_database(path, create=False, read_only=True).dispose()
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_pages_that_are_damaged_are_told_as_such_when_they_are_read(tmp_path, network):
+    path = tmp_path / "network.db"
+    engine = open_database(path)
+    with writing(engine) as session:
+        add_species(session, [network.hydrogen])
+    engine.dispose()
+    content = bytearray(path.read_bytes())
+    content[8192:] = b"\xff" * (len(content) - 8192)
+    path.write_bytes(content)
+    damaged = create_engine(f"sqlite:///{path}")
+    with pytest.raises(DatabaseError, match=r"network\.db is damaged"), reading(damaged) as session:
+        session.execute(text("SELECT * FROM species")).all()
+    damaged.dispose()
+    with pytest.raises(DatabaseError, match=r"network\.db"):
+        open_database(path, create=False, read_only=True)
+
+
 def test_a_reading_session_cannot_write_and_does_not_hinder_the_next_writer(engine, network):
     with pytest.raises(DBAPIError, match=r"readonly|read-only"), reading(engine) as session:
         add_species(session, [network.hydrogen])

@@ -25,7 +25,7 @@ class Client:
     """Asks the application of a database without a server between."""
 
     def __init__(self, path, **given):
-        self.report = LiveReport(f"sqlite:///{path}", **given)
+        self.report = LiveReport(str(path), **given)
         self.app = live_app(self.report, hosts=LOCAL_NAMES)
 
     def __enter__(self):
@@ -158,6 +158,20 @@ def test_the_database_is_opened_without_the_right_to_write(path):
         with pytest.raises(Exception, match="readonly database"):
             connection.exec_driver_sql("DELETE FROM species_membership")
     report.engine.dispose()
+
+
+@pytest.mark.server
+def test_a_server_of_postgresql_answers_the_same_and_writes_nothing(client, store_network, postgresql_database):
+    with postgresql_database() as url:
+        store_network(url)
+        with Client(url) as other:
+            for address in ("/api/reactions", "/api/species", "/api/paths"):
+                assert other.get(address).json().keys() == client.get(address).json().keys()
+            mine, theirs = (each.get("/api/reactions/shift").json() for each in (client, other))
+            assert mine == theirs
+            assert "shift" in other.get("/").text
+            with other.report.engine.connect() as connection, pytest.raises(Exception, match="read-only transaction"):
+                connection.exec_driver_sql("DELETE FROM species_membership")
 
 
 def test_texts_of_strangers_stay_texts(tmp_path, store_network, client, read_page):
