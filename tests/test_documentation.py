@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -36,18 +37,28 @@ from chem.verdict_rules import (
 )
 from cli.campaign_status import status_record
 from cli.conformers import ensemble_record
+from cli.exchange import export_record, import_record
 from cli.finish import summary_record
 from cli.main import app, run
 from cli.path import path_rows
+from cli.query import ReactionColumns, SpeciesColumns
+from cli.query_changes import ChangeColumns, LevelDifferenceColumns
+from cli.query_ledger import CostColumns, FailureColumns
+from cli.query_reach import BottleneckColumns, ReachedColumns
+from cli.query_steps import BranchColumns, NeighbourColumns
 from cli.relax import relaxed_row
+from cli.report import report_record
 from cli.saddle import refinement_record
+from cli.serve import serve_record
 from cli.thermo import thermo_record
 from cli.ts import search_record
 from cli.verify import verified_record
 from db.base import Base
 from db.engine import open_database, reading
+from db.merging import Merged
 from db.queries import ReactionRecord, SpeciesRecord
 from report.content import ReportContent
+from report.exports.formats import FORMATS, ExportSummary
 from report.records import reaction_record, species_record
 from tasks.jobs import ThermoReport
 from tasks.relaxing import RelaxedStructure
@@ -268,6 +279,44 @@ def test_the_json_fields_of_query_are_those_in_the_readme():
         key="CH4-1", smiles="C", formula="CH4", charge=0, multiplicity=1, energy_ev=None, level=None, n_reactions=0
     )
     assert sorted(json_fields("query species")) == sorted(species_record(species))
+
+
+def test_the_json_fields_of_export_and_import_are_those_in_the_readme():
+    nothing = ExportSummary(level=None, species=0, reactions=0, transition_states={}, left_out={})
+    assert sorted(json_fields("export")) == sorted(export_record(nothing, "csv", Path("tables")))
+    assert set(import_record(Merged(), Path("network.zip"))) <= set(json_fields("import"))
+
+
+def test_every_export_format_is_in_the_readme():
+    section = README.split("### `cairn export`")[1].split("\n### ")[0]
+    assert all(f"`{name}`" in section for name in FORMATS)
+
+
+QUERY_COLUMNS = {
+    "reactions": ReactionColumns,
+    "species": SpeciesColumns,
+    "neighbours": NeighbourColumns,
+    "reachable": ReachedColumns,
+    "bottlenecks": BottleneckColumns,
+    "branching": BranchColumns,
+    "levels": LevelDifferenceColumns,
+    "costs": CostColumns,
+    "failures": FailureColumns,
+    "changes": ChangeColumns,
+}
+
+
+@pytest.mark.parametrize("question", QUERY_COLUMNS)
+def test_the_columns_of_a_query_are_those_in_the_readme(question):
+    assert sorted(json_fields(f"query {question}")) == sorted(get_type_hints(QUERY_COLUMNS[question]))
+
+
+def test_the_json_fields_of_report_and_serve_are_those_in_the_readme(tmp_path):
+    content = ReportContent(title="empty", created=datetime(2026, 1, 1, tzinfo=UTC), level="GFN2-xTB")
+    (tmp_path / "page.html").touch()
+    written = report_record(content, tmp_path / "page.html", "sqlite:///x.db")
+    assert sorted(json_fields("report")) == sorted(written)
+    assert sorted(json_fields("serve")) == sorted(serve_record("http://127.0.0.1:1/", "sqlite:///x.db", None, None))
 
 
 def test_the_json_fields_of_explore_are_those_in_the_readme():
