@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from cli.output import check_output, print_json, print_table
 from cli.query import DEFAULT_DATABASE
+from cli.queue_status import queue_status
 
 if TYPE_CHECKING:
     from chem.mechanism import Mechanism
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from chem.types import LevelOfTheory
     from tasks.work_queue import WorkQueue
 
-REFRESH_S = 1.0
 SHOWN = 10  # lines of each table
 
 
@@ -149,29 +148,29 @@ def _species_key(smiles: str) -> str:
 
 def _key(smiles: str, mechanism: Mechanism) -> str:
     """Key of a species of the mechanism."""
-    from chem.errors import ConfigurationError  # noqa: PLC0415
-
     key = _species_key(smiles)
-    if key not in mechanism.species:
-        known = ", ".join(sorted(each.species.smiles for each in mechanism.species.values())[:SHOWN])
-        raise ConfigurationError(
-            f"{smiles} takes part in no reaction with a rate at {mechanism.level_key}; of its"
-            f" {len(mechanism.species)} species the first are {known}"
-        )
+    _check_takes_part([key], [smiles], mechanism)
     return key
 
 
 def _by_key(amounts: dict[str, float], mechanism: Mechanism) -> dict[str, float]:
     """Amounts, each of a species of the mechanism."""
+    strange = sorted(amounts.keys() - mechanism.species.keys())
+    _check_takes_part(strange, strange, mechanism)
+    return amounts
+
+
+def _check_takes_part(keys: Sequence[str], names: Sequence[str], mechanism: Mechanism) -> None:
+    """Refuse species that no reaction of the mechanism has, by the names that they were given."""
     from chem.errors import ConfigurationError  # noqa: PLC0415
 
-    if strange := sorted(amounts.keys() - mechanism.species.keys()):
-        known = ", ".join(sorted(each.species.smiles for each in mechanism.species.values())[:SHOWN])
-        raise ConfigurationError(
-            f"{', '.join(strange)} takes part in no reaction with a rate at {mechanism.level_key}; of its"
-            f" {len(mechanism.species)} species the first are {known}"
-        )
-    return amounts
+    if set(keys) <= mechanism.species.keys():
+        return
+    known = ", ".join(sorted(each.species.smiles for each in mechanism.species.values())[:SHOWN])
+    raise ConfigurationError(
+        f"{', '.join(names)} takes part in no reaction with a rate at {mechanism.level_key}; of its"
+        f" {len(mechanism.species)} species the first are {known}"
+    )
 
 
 def _main_product(profile: TimeProfile, amounts: dict[str, float]) -> str:
@@ -188,7 +187,10 @@ def _find_minima(queue: WorkQueue) -> None:
     from cli.flow_run import get_ready  # noqa: PLC0415
 
     get_ready()
-    with _progress(queue):
+    name = f"minima at {queue.level.key}"
+    with queue_status(
+        queue, name, lambda now: f"{name}: {now.ended} of {now.total} done, {now.gradient_calls:,} gradient calls"
+    ):
         from flows.minima import minima  # noqa: PLC0415  (two seconds of Prefect)
         from tasks.calculations import close_shared_pool  # noqa: PLC0415
 
@@ -196,32 +198,6 @@ def _find_minima(queue: WorkQueue) -> None:
             minima(queue)
         finally:
             close_shared_pool()
-
-
-@contextmanager
-def _progress(queue: WorkQueue) -> Iterator[None]:
-    """How far the minima are and what they cost, on standard error until the block ends."""
-    from rich.console import Console  # noqa: PLC0415
-
-    from db.engine import open_database, reading  # noqa: PLC0415
-    from db.totals import queue_progress  # noqa: PLC0415
-    from tasks.periodic import every  # noqa: PLC0415
-
-    engine = open_database(queue.database, create=False)
-
-    def told() -> str:
-        with reading(engine) as session:
-            now = queue_progress(session, kind=queue.kind, level_key=queue.level_key, settings=queue.settings)
-        return f"minima at {queue.level.key}: {now.ended} of {now.total} done, {now.gradient_calls:,} gradient calls"
-
-    try:
-        with (
-            Console(stderr=True).status(f"minima at {queue.level.key}: starting") as status,
-            every(REFRESH_S, lambda: status.update(told()), name="progress"),
-        ):
-            yield
-    finally:
-        engine.dispose()
 
 
 def kinetics_record(

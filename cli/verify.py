@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +9,7 @@ import typer
 
 from cli.limits import MemoryGib, Threads, TimeLimit
 from cli.output import print_json, print_table
+from cli.queue_status import queue_status
 
 if TYPE_CHECKING:
     from chem.outcomes import TransitionState
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from tasks.rungs import Rung
 
 DEFAULT_DATABASE = "sqlite:///runs/cairn.db"
-REFRESH_S = 1.0
 
 
 def verify_command(
@@ -171,7 +169,15 @@ def _climb(rung: Rung) -> None:
     from cli.flow_run import get_ready  # noqa: PLC0415
 
     get_ready()
-    with _progress(rung):
+    queue = rung.queue
+    with queue_status(
+        queue,
+        queue.level.key,
+        lambda now: (
+            f"{queue.level.key}: {now.ended} of {now.total} done, {now.running} running,"
+            f" {now.gradient_calls:,} gradient calls"
+        ),
+    ):
         from flows.verify import verify  # noqa: PLC0415  (two seconds of Prefect)
         from tasks.calculations import close_shared_pool  # noqa: PLC0415
 
@@ -179,36 +185,6 @@ def _climb(rung: Rung) -> None:
             verify(rung)
         finally:
             close_shared_pool()
-
-
-@contextmanager
-def _progress(rung: Rung) -> Iterator[None]:
-    """How far the rung is and what it cost, on standard error until the block ends."""
-    from rich.console import Console  # noqa: PLC0415
-
-    from db.engine import open_database, reading  # noqa: PLC0415
-    from db.totals import queue_progress  # noqa: PLC0415
-    from tasks.periodic import every  # noqa: PLC0415
-
-    queue = rung.queue
-    engine = open_database(queue.database, create=False)
-
-    def told() -> str:
-        with reading(engine) as session:
-            now = queue_progress(session, kind=queue.kind, level_key=queue.level_key, settings=queue.settings)
-        return (
-            f"{queue.level.key}: {now.ended} of {now.total} done, {now.running} running,"
-            f" {now.gradient_calls:,} gradient calls"
-        )
-
-    try:
-        with (
-            Console(stderr=True).status(f"{queue.level.key}: starting") as status,
-            every(REFRESH_S, lambda: status.update(told()), name="progress"),
-        ):
-            yield
-    finally:
-        engine.dispose()
 
 
 def _records(rung: Rung, temperature_k: float) -> list[dict[str, Any]]:
