@@ -45,6 +45,8 @@ class SearchSettings:
         imaginary_threshold_cm1: Imaginary modes above minus this count as numerical noise.
         use_neb: Whether a band is tried after the last candidate.
         n_images: Interior images of the band.
+        neb_level: Level of theory of the band, by name, whose gradient calls do not count; None for that of the search,
+            or GFN2-xTB as above.
         conformers: Further conformers of a proved transition state to search, by turning its spectator bonds.
         further_checks: Whether the checks of a verification are run as well, the vibrations of both ends included.
     """
@@ -58,6 +60,7 @@ class SearchSettings:
     imaginary_threshold_cm1: float = 30.0
     use_neb: bool = True
     n_images: int = 7
+    neb_level: str | None = None
     conformers: int = 0
     further_checks: bool = False
 
@@ -255,6 +258,8 @@ def _guess(
     cheap = level.program not in TIGHT_BINDING_PROGRAMS
     own, spent = (resolve_level(CHEAP_LEVEL), GradientCounter()) if cheap else (level, counter)
     if begin.guess is None:
+        if settings.neb_level is not None:
+            own, spent = resolve_level(settings.neb_level), GradientCounter()
         return highest_image(ends, own, spent.child(settings.neb_gradient_calls), n_images=settings.n_images)
     if not begin.polished:
         return begin.guess

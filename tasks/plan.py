@@ -23,6 +23,7 @@ from db.steps import known_steps
 from db.tables import CalculationKind
 from tasks.generators import check_generator, generator_settings
 from tasks.log import event_log
+from tasks.refinement import check_refinement, refinement_settings
 from tasks.relaxation_weights import check_relaxation, relaxation_settings
 from tasks.settings import ExploreSettings, load_settings
 
@@ -62,6 +63,9 @@ def check_settings(settings: ExploreSettings) -> None:
                 check_forces(level)
     check_generator(settings)
     check_relaxation(settings.relaxation)
+    check_refinement(settings.refinement)
+    if settings.search.neb_level is not None:
+        check_forces(resolve_level(settings.search.neb_level))
     event_log(settings.log)
 
 
@@ -83,12 +87,13 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
     }
     left_out |= {"ladder", "verification"}  # what is done with the network once it is there
     values = settings.model_dump(mode="json", exclude=left_out)
-    del values["sampling"]["device"], values["relaxation"]
+    del values["sampling"]["device"], values["relaxation"], values["refinement"]
     if settings.growth == GrowthSettings():  # campaigns from before there was a choice keep their names
         del values["growth"]
     return {
         **values,
         **relaxation_settings(settings.relaxation),
+        **refinement_settings(settings.refinement),
         **generator_settings(settings),
         "seeds": sorted({species.key for species in seed_species(settings)}),
         "level": settings.theory.key,
@@ -104,12 +109,14 @@ def specified(settings: ExploreSettings) -> dict[str, Any]:
     """Everything that was asked for of a campaign, as JSON values, without what belongs to the machine that runs it."""
     values = settings.model_dump(mode="json", exclude={"name", "database", "report", "log", "budget", "runner"})
     del values["workers"]["n_workers"], values["workers"]["cores"], values["sampling"]["device"]
-    del values["relaxation"]["device"]
+    del values["relaxation"]["device"], values["refinement"]["device"]
+    values["refinement"]["committee"] = [str(path.resolve()) for path in settings.refinement.committee]
     for section, name in (
         (values, "levels"),
         (values, "checkpoint"),
         (values, "confidence"),
         (values["relaxation"], "checkpoint"),
+        (values["refinement"], "checkpoint"),
     ):
         if section[name] is not None:
             section[name] = str(Path(section[name]).resolve())
@@ -155,6 +162,7 @@ def candidate_settings(settings: ExploreSettings) -> dict[str, Any]:
         **preparation_settings(settings),
         "level": settings.theory.key,
         **generator_settings(settings),
+        **refinement_settings(settings.refinement),
     }
 
 
@@ -166,7 +174,7 @@ def search_settings(settings: ExploreSettings) -> dict[str, Any]:
 def plain_search_settings(search: SearchSettings) -> dict[str, Any]:
     """Settings of a search as they are stored and compared."""
     values = asdict(search)
-    for name in ("conformers", "further_checks"):  # results from before there was a choice stay valid
+    for name in ("conformers", "further_checks", "neb_level"):  # results from before there was a choice stay valid
         if not values[name]:
             del values[name]
     return values

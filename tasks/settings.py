@@ -119,6 +119,48 @@ class RelaxationSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefinementSettings:
+    """What a force field does with the generated candidates of a round, all at once, before any quantum chemistry.
+
+    Attributes:
+        method: `potential`, or `none`.
+        checkpoint: Weights of the force field; None takes those that are shipped.
+        committee: Weights of further ones, which say how far their forces differ on a candidate.
+        steps: Most steps by which each candidate is walked to a saddle point of the force field; 0 looks alone.
+        starts: Walked candidates that a search begins with, the lowest first.
+        largest_force_ev_per_angstrom: A best candidate with a larger force on an atom, eV/Angstrom, is sent to the
+            search; None for no bound.
+        largest_spread_ev_per_angstrom: So is one on which the committee differs by more, eV/Angstrom.
+        most_negative_modes: So is one with none or more than so many modes of negative curvature; None for no bound.
+        device: `auto`, `cpu` or `cuda`.
+    """
+
+    method: Literal["none", "potential"] = "none"
+    checkpoint: Path | None = None
+    committee: tuple[Path, ...] = ()
+    steps: int = 10
+    starts: int = 1
+    largest_force_ev_per_angstrom: float | None = None
+    largest_spread_ev_per_angstrom: float | None = None
+    most_negative_modes: int | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Bounds are positive, a spread has a committee, and what needs a force field has one."""
+        for name in ("largest_force_ev_per_angstrom", "largest_spread_ev_per_angstrom", "most_negative_modes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigurationError(f"{name} must be positive, got {value}")
+        for name in ("steps", "starts"):
+            if getattr(self, name) < 0:
+                raise ConfigurationError(f"{name} must not be negative, got {getattr(self, name)}")
+        if self.largest_spread_ev_per_angstrom is not None and not self.committee:
+            raise ConfigurationError("largest_spread_ev_per_angstrom needs a committee of further force fields")
+        if self.method == "none" and (self.checkpoint is not None or self.committee):
+            raise ConfigurationError("refinement has weights but method none; give method: potential")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSettings:
     """Where the calculations of a round run.
 
@@ -195,6 +237,7 @@ class ExploreSettings(BaseSettings):
     enumeration: EnumerationRules = EnumerationRules()
     end_points: EndPointSettings = EndPointSettings()
     relaxation: RelaxationSettings = RelaxationSettings()
+    refinement: RefinementSettings = RefinementSettings()
     # Half of what a single pair may spend: most searches that go astray stay astray, and a network has many.
     search: SearchSettings = SearchSettings(budget_gradient_calls=1500)
     sampling: SamplingSettings = SamplingSettings()

@@ -42,6 +42,7 @@ from db.work import enqueue
 from tasks.generators import error_judge, make_generator, runs_on_gpu, weights_of
 from tasks.log import event_log
 from tasks.plan import calculation_settings, candidate_settings, network_of, preparation_settings
+from tasks.refinement import doubts_of, refinement_weights, with_refined
 from tasks.settings import ExploreSettings
 from tasks.stakes import stakes_of
 
@@ -69,6 +70,7 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
         generator = make_generator(settings)
         clock, processor = time.perf_counter(), time.process_time()
         made = _generate(generator, {key: ends[key] for key in keys if key not in stored})
+        made = with_refined(made, ends, settings.refinement)
         on_gpu = runs_on_gpu(settings)
         seconds = time.perf_counter() - clock if on_gpu else time.process_time() - processor
         decisions = _look(settings, {key: ends[key][0] for key in keys}, {**stored, **made})
@@ -309,6 +311,8 @@ def _look(
         () if candidate is None else hard_checks(candidate.geometry, pair)
         for candidate, pair in zip(best, ends.values(), strict=True)
     ]
+    doubts = doubts_of([candidates.get(key, []) for key in ends], list(ends.values()), settings.refinement)
+    faults = [(*own, *further) for own, further in zip(faults, doubts, strict=True)]
     calibrated = error_judge(settings) is not None
     return dict(zip(ends, first_look(settings.verify, best, faults, calibrated=calibrated), strict=True))
 
@@ -331,6 +335,8 @@ def _enqueue(session: Session, settings: ExploreSettings, kind: CalculationKind,
 
 def _record_weights(session: Session, settings: ExploreSettings) -> None:
     """Note which weights made the candidates, with what is known of them."""
+    for file in refinement_weights(settings.refinement)[:1]:
+        add_model_version(session, name="potential", checkpoint_hash=file.sha256, metrics=file.card, active=True)
     if settings.generator == "classical":
         return
     for name, file in zip(("generator", "confidence"), weights_of(settings), strict=True):

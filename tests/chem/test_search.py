@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from chem import potential
+from chem.alignment import rmsd
 from chem.endpoints import prepare_end_points
 from chem.enumeration import EnumerationRules, enumerate_reactions
 from chem.errors import CalculationError, ConfigurationError
@@ -191,3 +192,11 @@ def test_guesses_of_an_expensive_level_are_polished_with_tight_binding_at_no_cos
         polished.append(_guess(start, ENDS, level, SearchSettings(), counter).positions)
         assert bool(counter.calls) == (level == LEVEL)
     assert polished[0] == pytest.approx(polished[1], abs=1e-6)
+
+
+def test_a_band_at_a_level_of_its_own_costs_no_gradients_of_the_search():
+    counter = GradientCounter()
+    settings = SearchSettings(neb_level="gfn1", neb_gradient_calls=70)
+    guess = _guess(Start(name="neb", guess=None), ENDS, LEVEL, settings, counter)
+    assert counter.calls == 0
+    assert rmsd(guess.positions, HCN.positions) > 0.3

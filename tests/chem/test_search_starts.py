@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from chem.alignment import rmsd
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
-from chem.search_starts import search_starts
+from chem.search_starts import REFINED, search_starts
 from chem.types import Geometry, TSCandidate
 
 NUMBERS = np.array([6, 7, 1])
@@ -31,6 +33,12 @@ def test_the_recommended_comes_first_and_the_classical_guess_last():
     starts = search_starts([moved(1.0), moved(0.0)], ENDS)
     assert places(starts) == [4.0, 3.0]
     assert [start.generator for start in starts] == ["learned", "learned", "classical"]
+
+
+def test_what_a_force_field_led_to_goes_first():
+    walked = replace(moved(2.0), generator=REFINED)
+    starts = search_starts([moved(0.0), moved(1.0), walked], ENDS)
+    assert [start.generator for start in starts] == [REFINED, "learned", "learned", "classical"]
 
 
 def test_candidates_that_hardly_differ_are_tried_once():
