@@ -18,7 +18,7 @@ from chem.types import Geometry
 from cli.main import app
 from models.checkpoints import save_weights
 from models.morered import MoreRed, MoreRedConfig
-from models.potential import Potential, PotentialConfig
+from models.potential import DenoisingConfig, Potential, PotentialConfig
 from models.structure_batch import StructureArrays
 from models.structure_data import write_structures
 from tasks.relax_evaluation import evaluate_relaxation, noised_minima
@@ -42,11 +42,13 @@ def minima():
 def weights(tmp_path, tiny_config):
     """Function that writes random weights and gives their file."""
 
-    def written(kind):
+    def written(kind, **denoising):
         torch.manual_seed(0)
-        path = tmp_path / f"{kind}.safetensors"
+        path = tmp_path / f"{kind}{'_other' if denoising else ''}.safetensors"
         if kind == "potential":
-            config = PotentialConfig(backbone=replace(tiny_config.backbone, cutoff_angstrom=5.0))
+            config = PotentialConfig(
+                backbone=replace(tiny_config.backbone, cutoff_angstrom=5.0), denoising=DenoisingConfig(**denoising)
+            )
             save_weights(path, Potential(config), kind, config, {})
         else:
             config = MoreRedConfig(backbone=tiny_config.backbone, form="separate" if "separate" in kind else "joint")
@@ -109,3 +111,12 @@ def test_the_commands_print_what_they_measured_and_refuse_another_level(tmp_path
     record = json.loads(result.stdout)
     assert record["n"] == 2
     assert record["force_mae_ev_per_angstrom"] > 0.0
+    assert record["trained_with_dens"]
+    assert record["without_dens"] is None
+    assert record["structures_per_second"] > 0.0
+    assert record["level_structures_per_second"] > 0.0
+    words += ["--checkpoint", str(weights("potential")), "--without-dens"]
+    result = CliRunner().invoke(app, [*words, str(weights("potential", structure_share=0.0))])
+    assert json.loads(result.stdout)["without_dens"]["force_mae_ev_per_angstrom"] > 0.0
+    refused = CliRunner().invoke(app, [*words, str(weights("potential"))])
+    assert "was trained with DeNS" in str(refused.exception)
