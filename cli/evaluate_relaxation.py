@@ -99,7 +99,7 @@ def morered_command(
         rows.append(
             (
                 each.method,
-                f"{each.noise_angstrom:g}",
+                "" if each.noise_angstrom is None else f"{each.noise_angstrom:g}",
                 each.n,
                 f"{each.rmsd_ratio_median:.3f}",
                 f"{100 * each.failure_share:.0f} %",

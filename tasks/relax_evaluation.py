@@ -24,20 +24,18 @@ BUDGET_GRADIENT_CALLS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NoisedMinimum:
-    """A minimum with noise on it.
+class GuessedMinimum:
+    """A minimum and a guess at it.
 
     Attributes:
         minimum: The truth.
-        guess: With noise.
+        guess: The guess.
         graph: Bonds of the minimum.
-        noise_angstrom: Standard deviation of the noise on a coordinate.
     """
 
     minimum: Geometry
     guess: Geometry
     graph: MolecularGraph
-    noise_angstrom: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +44,7 @@ class RelaxationSummary:
 
     Attributes:
         method: The way.
-        noise_angstrom: Noise on the minima.
+        noise_angstrom: Standard deviation of the noise on a coordinate; None where the guesses are no noised minima.
         n: Structures.
         rmsd_ratio_median: RMSD to the minimum, after over before.
         failure_share: Share with a ratio over 1, other bonds than the minimum, or no answer.
@@ -59,7 +57,7 @@ class RelaxationSummary:
     """
 
     method: str
-    noise_angstrom: float
+    noise_angstrom: float | None
     n: int
     rmsd_ratio_median: float
     failure_share: float
@@ -86,7 +84,7 @@ class RelaxationEvaluation:
     noise_rank_correlation: Mapping[str, float | None]
 
 
-def noised_minima(minima: Sequence[StructureArrays], noise_angstrom: float, seed: int) -> list[NoisedMinimum]:
+def noised_minima(minima: Sequence[StructureArrays], noise_angstrom: float, seed: int) -> list[GuessedMinimum]:
     """Minima with Gaussian noise on every coordinate.
 
     Args:
@@ -100,11 +98,10 @@ def noised_minima(minima: Sequence[StructureArrays], noise_angstrom: float, seed
         rng = np.random.default_rng([seed, place, round(1000 * noise_angstrom)])
         noise = noise_angstrom * rng.standard_normal(geometry.positions.shape)
         found.append(
-            NoisedMinimum(
+            GuessedMinimum(
                 minimum=geometry,
                 guess=geometry.with_positions(geometry.positions + noise),
                 graph=perceive_graph(geometry),
-                noise_angstrom=noise_angstrom,
             )
         )
     return found
@@ -133,15 +130,38 @@ def evaluate_relaxation(
         device: Where networks run.
         progress: Told how many of how many combinations are done.
     """
+    given: dict[float | None, Sequence[GuessedMinimum]]
+    given = {noise: noised_minima(minima, noise, seed) for noise in noises_angstrom}
+    return compare_relaxations(given, level, methods, told_bonds=told_bonds, device=device, progress=progress)
+
+
+def compare_relaxations(
+    given: Mapping[float | None, Sequence[GuessedMinimum]],
+    level: LevelOfTheory,
+    methods: Mapping[str, Path | None],
+    *,
+    told_bonds: bool = True,
+    device: str = "auto",
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> RelaxationEvaluation:
+    """Relax the same guesses every way.
+
+    Args:
+        given: Guesses by the noise on them, Angstrom; under None those that are no noised minima.
+        level: Level of theory of the minima.
+        methods: As in `evaluate_relaxation`.
+        told_bonds: Likewise.
+        device: Likewise.
+        progress: Likewise.
+    """
     summaries = []
     seen: dict[str, list[tuple[float, float]]] = {}
-    total = len(noises_angstrom) * len(methods)
-    for noise in noises_angstrom:
-        given = noised_minima(minima, noise, seed)
+    total = len(given) * len(methods)
+    for noise, guesses in given.items():
         for method, checkpoint in methods.items():
-            relaxed = _relaxed(given, method, checkpoint, device, told_bonds=told_bonds)
-            summaries.append(_summary(method, given, relaxed, level))
-            for one, each in zip(given, relaxed, strict=True):
+            relaxed = _relaxed(guesses, method, checkpoint, device, told_bonds=told_bonds)
+            summaries.append(_summary(method, noise, guesses, relaxed, level))
+            for one, each in zip(guesses, relaxed, strict=True):
                 if each.noise_angstrom is not None:
                     off = rmsd(one.guess.positions, one.minimum.positions)
                     seen.setdefault(method, []).append((each.noise_angstrom, off))
@@ -151,7 +171,7 @@ def evaluate_relaxation(
 
 
 def _relaxed(
-    given: Sequence[NoisedMinimum], method: str, checkpoint: Path | None, device: str, *, told_bonds: bool
+    given: Sequence[GuessedMinimum], method: str, checkpoint: Path | None, device: str, *, told_bonds: bool
 ) -> list[RelaxedStructure]:
     if method == "none":
         return [RelaxedStructure(geometry=each.guess, converged=False, evaluations=0, seconds=0.0) for each in given]
@@ -175,7 +195,11 @@ def _gradient_calls_left(start: Geometry, level: LevelOfTheory) -> int:
 
 
 def _summary(
-    method: str, given: Sequence[NoisedMinimum], relaxed: Sequence[RelaxedStructure], level: LevelOfTheory
+    method: str,
+    noise_angstrom: float | None,
+    given: Sequence[GuessedMinimum],
+    relaxed: Sequence[RelaxedStructure],
+    level: LevelOfTheory,
 ) -> RelaxationSummary:
     ratios, failed, other_bonds, energies, calls = [], [], [], [], []
     for one, each in zip(given, relaxed, strict=True):
@@ -196,7 +220,7 @@ def _summary(
         energies.append(kcal_mol(height))
     return RelaxationSummary(
         method=method,
-        noise_angstrom=given[0].noise_angstrom,
+        noise_angstrom=noise_angstrom,
         n=len(given),
         rmsd_ratio_median=float(np.median(ratios)),
         failure_share=float(np.mean(failed)),
