@@ -6,10 +6,13 @@ import heapq
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+COMPILED_FROM = 50_000  # steps from which a compiled walk is worth its start
 SEED = -1  # in place of a direction: the species is at hand
 
 
@@ -28,7 +31,17 @@ class Arrival:
     direction: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class IndexArrays(NamedTuple):
+    """The fields of a `StepIndex` as arrays."""
+
+    heights_kcal_mol: NDArray[np.float64]
+    side_starts: NDArray[np.int64]
+    side_species: NDArray[np.int64]
+    taker_starts: NDArray[np.int64]
+    takers: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StepIndex:
     """The steps of a network; species and steps are numbered from 0.
 
@@ -53,6 +66,17 @@ class StepIndex:
     def n_steps(self) -> int:
         """Number of steps."""
         return len(self.heights_kcal_mol) // 2
+
+    @cached_property
+    def arrays(self) -> IndexArrays:
+        """The same as arrays."""
+        return IndexArrays(
+            heights_kcal_mol=np.array(self.heights_kcal_mol, dtype=np.float64),
+            side_starts=np.array(self.side_starts, dtype=np.int64),
+            side_species=np.array(self.side_species, dtype=np.int64),
+            taker_starts=np.array(self.taker_starts, dtype=np.int64),
+            takers=np.array(self.takers, dtype=np.int64),
+        )
 
     def side(self, direction: int) -> list[int]:
         """Species that a direction takes."""
@@ -110,10 +134,24 @@ def easiest_arrivals(
     Returns:
         By species, in the order of their heights: whatever a way needs stands before what it makes.
     """
-    waiting = [(0.0, 0.0, species, SEED) for species in sorted(set(seeds))]
+    first = sorted(set(seeds))
+    if index.n_steps >= COMPILED_FROM:
+        return _compiled_arrivals(index, first, max_height_kcal_mol)
+    waiting = [(0.0, 0.0, species, SEED) for species in first]
     settled: dict[int, Arrival] = {}
     _settle(index, waiting, settled, max_height_kcal_mol, without=None)
     return settled
+
+
+def _compiled_arrivals(index: StepIndex, seeds: list[int], highest: float) -> dict[int, Arrival]:
+    from chem.large_networks import settle_compiled  # noqa: PLC0415 - Numba takes its time
+
+    species, *columns = settle_compiled(index.arrays, np.array(seeds, dtype=np.int64), highest)
+    rows = zip(species.tolist(), *(column.tolist() for column in columns), strict=True)
+    return {
+        number: Arrival(height_kcal_mol=height, level_kcal_mol=level, direction=direction)
+        for number, height, level, direction in rows
+    }
 
 
 def arrivals_without(
