@@ -161,9 +161,7 @@ def collate_candidates(entries: Sequence[tuple[LabelledReaction, LabelledCandida
         )
         for group in (entries[first : first + COLLATED] for first in range(0, len(entries), COLLATED))
     ]
-    heights = [
-        [kcal_mol(candidate.energy_ev - end) for end in reaction.ends_ev] for reaction, candidate in entries
-    ]
+    heights = [[kcal_mol(candidate.energy_ev - end) for end in reaction.ends_ev] for reaction, candidate in entries]
     return BarrierBatch(
         reactions=ReactionBatch.stack(parts),
         heights_kcal_mol=torch.tensor(heights, dtype=torch.float32),

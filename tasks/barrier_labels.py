@@ -181,7 +181,9 @@ def barrier_energies_ev(job: BarrierLabelJob) -> Row:
     return {"energies_ev": energies, "gradient_calls": counter.calls}
 
 
-def displaced(ends: tuple[Geometry, Geometry], ts: FloatArray, rmsd_angstrom: float, rng: np.random.Generator) -> FloatArray:
+def displaced(
+    ends: tuple[Geometry, Geometry], ts: FloatArray, rmsd_angstrom: float, rng: np.random.Generator
+) -> FloatArray:
     """A transition state displaced at random, most where it is soft, superposed on what it was.
 
     Args:
