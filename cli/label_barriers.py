@@ -1,4 +1,4 @@
-"""`cairn label-barriers`: energies of ends and candidates of reactions with known barriers, to train a barrier head on."""
+"""`cairn label-barriers`: energies of ends and candidates of reactions with known barriers, to train a head on."""
 
 from __future__ import annotations
 

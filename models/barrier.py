@@ -1,4 +1,4 @@
-"""What a cheap level lacks of a barrier: corrections to the heights of a candidate above both ends, each with its error.
+"""What a cheap level lacks of a barrier: corrections to the heights of a candidate above both ends, with their errors.
 
 Every geometry has a correction to its energy, a sum over atoms: of the candidate as it is read beside reactant and
 product, of an end as it is read beside itself on both sides, the reaction in which nothing happens. A barrier is
@@ -55,8 +55,8 @@ class BarrierConfig:
         """Separate molecules must not feel each other."""
         if not 0.0 < self.backbone.cutoff_angstrom <= LARGEST_CUTOFF_ANGSTROM:
             raise ConfigurationError(
-                f"the backbone of a barrier head needs cutoff_angstrom above 0 and up to {LARGEST_CUTOFF_ANGSTROM:g}, such"
-                f" as 8.0, got {self.backbone.cutoff_angstrom}"
+                f"the backbone of a barrier head needs cutoff_angstrom above 0 and up to {LARGEST_CUTOFF_ANGSTROM:g},"
+                f" such as 8.0, got {self.backbone.cutoff_angstrom}"
             )
 
 

@@ -184,12 +184,12 @@ def barrier_energies_ev(job: BarrierLabelJob) -> Row:
 def displaced(
     ends: tuple[Geometry, Geometry], ts: FloatArray, rmsd_angstrom: float, rng: np.random.Generator
 ) -> FloatArray:
-    """A transition state displaced at random, most where it is soft, superposed on what it was.
+    """A transition state displaced at random, most where it is soft, without turning or moving it as a whole.
 
     Args:
         ends: Reactant and product; bonds of both are stiff.
         ts: Shape (n_atoms, 3), Angstrom.
-        rmsd_angstrom: Root-mean-square displacement of the atoms before the superposition.
+        rmsd_angstrom: Root-mean-square displacement of its atoms.
         rng: Source of randomness.
     """
     graphs = [perceive_graph(end) for end in ends]
@@ -197,9 +197,9 @@ def displaced(
     softened = (DIAGONAL_EV_PER_ANGSTROM2 - SOFTEST_EV_PER_ANGSTROM2) * np.eye(ts.size)
     stiffness, directions = np.linalg.eigh(model_hessian(kept, ts) - softened)
     noise = (directions @ (rng.standard_normal(ts.size) / np.sqrt(stiffness))).reshape(ts.shape)
-    noise -= noise.mean(axis=0)
-    size = np.sqrt((noise**2).sum(axis=1).mean())
-    return np.asarray(align(ts + rmsd_angstrom / size * noise, ts))
+    small = LARGEST_NOISE_ANGSTROM / np.sqrt((noise**2).sum(axis=1).mean()) * noise
+    inside = align(ts + small, ts) - ts
+    return np.asarray(ts + rmsd_angstrom / np.sqrt((inside**2).sum(axis=1).mean()) * inside)
 
 
 def _drawn(data: ReactionData, limit: int | None, seed: int) -> list[int]:
@@ -208,8 +208,8 @@ def _drawn(data: ReactionData, limit: int | None, seed: int) -> list[int]:
     for number, split in enumerate(sorted(set(data.splits.tolist()))):
         own = [place for place in np.flatnonzero(data.splits == split).tolist() if data.reactions[place].ts is not None]
         order = np.random.default_rng([seed, number]).permutation(len(own))[:limit]
-        chosen += sorted(own[place] for place in order.tolist())
-    return chosen
+        chosen += [own[place] for place in order.tolist()]
+    return sorted(chosen)
 
 
 def _jobs(
