@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from chem.barrier_estimate import BarrierEstimate, PointEnergies
 from chem.errors import ConfigurationError
 from chem.generator import EndPoints
-from chem.outcomes import Status
 from chem.perception import perceive_graph
 from chem.types import Geometry
 from chem.units import kcal_mol
@@ -20,51 +19,6 @@ from models.barrier_data import GENERATED, LabelledCandidate, LabelledReaction, 
 from models.barrier_training import corrections_of
 from models.checkpoints import Checkpoint, read_checkpoint, shipped
 from models.generator_sampling import device_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointEnergies:
-    """Energies of one candidate and of the ends that it lies between, eV, all at the level of the head's labels."""
-
-    reactant_ev: float
-    product_ev: float
-    candidate_ev: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BarrierEstimate:
-    """Expected barriers of a reaction over one candidate: nothing of it is checked.
-
-    Attributes:
-        forward_kcal_mol: Above the reactant, at the reference.
-        reverse_kcal_mol: Above the product.
-        forward_half_width_kcal_mol: Half-width of the 95 % error bar of the forward barrier; None where nothing was
-            calibrated for reactants of so many molecules.
-        reverse_half_width_kcal_mol: Of the reverse barrier; None where the reverse reaction's would be.
-        uncorrected_forward_kcal_mol: Height of the candidate above the reactant as the energies say.
-        uncorrected_reverse_kcal_mol: Above the product.
-        reference: What the barriers are of, in words, such as `CCSD(T)-F12 with zero-point energy`.
-        level: Key of the level of the energies.
-        checkpoint_sha256: Hash of the head's weights.
-        verdict: Always `estimated`.
-    """
-
-    forward_kcal_mol: float
-    reverse_kcal_mol: float
-    forward_half_width_kcal_mol: float | None
-    reverse_half_width_kcal_mol: float | None
-    uncorrected_forward_kcal_mol: float
-    uncorrected_reverse_kcal_mol: float
-    reference: str
-    level: str
-    checkpoint_sha256: str
-    verdict: Status = Status.ESTIMATED
-
-    @property
-    def least_forward_kcal_mol(self) -> float:
-        """Lower end of the error bar of the forward barrier; minus infinity where there is none."""
-        half_width = self.forward_half_width_kcal_mol
-        return -math.inf if half_width is None else self.forward_kcal_mol - half_width
 
 
 class BarrierHead:
@@ -144,12 +98,12 @@ class BarrierHead:
             point, ends = energies[place], reactions[place]
             measured = [self._is_measured(side) for side in (ends.reactant, ends.product)]
             found[place] = BarrierEstimate(
-                forward_kcal_mol=float(values[row, 0]),
-                reverse_kcal_mol=float(values[row, 1]),
-                forward_half_width_kcal_mol=_bar(bars[row, 0], measured[0]),
-                reverse_half_width_kcal_mol=_bar(bars[row, 1], measured[1]),
-                uncorrected_forward_kcal_mol=kcal_mol(point.candidate_ev - point.reactant_ev),
-                uncorrected_reverse_kcal_mol=kcal_mol(point.candidate_ev - point.product_ev),
+                barrier_forward_kcal_mol=float(values[row, 0]),
+                barrier_reverse_kcal_mol=float(values[row, 1]),
+                error_bar_95_forward_kcal_mol=_bar(bars[row, 0], measured[0]),
+                error_bar_95_reverse_kcal_mol=_bar(bars[row, 1], measured[1]),
+                height_forward_kcal_mol=kcal_mol(point.candidate_ev - point.reactant_ev),
+                height_reverse_kcal_mol=kcal_mol(point.candidate_ev - point.product_ev),
                 reference=str(self.checkpoint.card["reference"]),
                 level=self.level,
                 checkpoint_sha256=self.checkpoint.sha256,

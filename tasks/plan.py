@@ -21,6 +21,7 @@ from db.convert import settings_hash
 from db.lifecycle import budget, specification
 from db.steps import known_steps
 from db.tables import CalculationKind
+from tasks.barrier_head_weights import barrier_head_settings, check_barrier_head
 from tasks.generators import check_generator, generator_settings
 from tasks.log import event_log
 from tasks.relaxation_weights import check_relaxation, relaxation_settings
@@ -62,6 +63,7 @@ def check_settings(settings: ExploreSettings) -> None:
                 check_forces(level)
     check_generator(settings)
     check_relaxation(settings.relaxation)
+    check_barrier_head(settings)
     event_log(settings.log)
 
 
@@ -83,13 +85,14 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
     }
     left_out |= {"ladder", "verification"}  # what is done with the network once it is there
     values = settings.model_dump(mode="json", exclude=left_out)
-    del values["sampling"]["device"], values["relaxation"]
+    del values["sampling"]["device"], values["relaxation"], values["barrier_head"]
     if settings.growth == GrowthSettings():  # campaigns from before there was a choice keep their names
         del values["growth"]
     return {
         **values,
         **relaxation_settings(settings.relaxation),
         **generator_settings(settings),
+        **barrier_head_settings(settings),
         "seeds": sorted({species.key for species in seed_species(settings)}),
         "level": settings.theory.key,
     }
@@ -105,11 +108,14 @@ def specified(settings: ExploreSettings) -> dict[str, Any]:
     values = settings.model_dump(mode="json", exclude={"name", "database", "report", "log", "budget", "runner"})
     del values["workers"]["n_workers"], values["workers"]["cores"], values["sampling"]["device"]
     del values["relaxation"]["device"]
+    if values["barrier_head"] is not None:
+        del values["barrier_head"]["device"]
     for section, name in (
         (values, "levels"),
         (values, "checkpoint"),
         (values, "confidence"),
         (values["relaxation"], "checkpoint"),
+        *([] if values["barrier_head"] is None else [(values["barrier_head"], "checkpoint")]),
     ):
         if section[name] is not None:
             section[name] = str(Path(section[name]).resolve())

@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 
+from chem.barrier_estimate import PointEnergies
 from chem.errors import ConfigurationError, InputError
 from chem.generator import EndPoints
 from chem.outcomes import Status
@@ -26,7 +27,7 @@ from models.barrier_data import (
     read_barrier_labels,
     write_barrier_labels,
 )
-from models.barrier_estimates import BarrierHead, PointEnergies
+from models.barrier_estimates import BarrierHead
 from models.barrier_training import main
 from models.checkpoints import save_weights
 from models.configuration import to_plain
@@ -151,10 +152,10 @@ def test_what_all_reactions_lack_is_learned_and_the_bars_are_calibrated(train, r
     one = reactions["tautomerisation"]
     candidate = Geometry(numbers=one.numbers, positions=one.ts)
     (found,) = head.estimate([ends_of(one)], [candidate], [energies(45.0)])
-    assert found.forward_kcal_mol == pytest.approx(57.0, abs=6.0)
-    assert found.uncorrected_forward_kcal_mol == pytest.approx(45.0, abs=1e-3)
-    assert found.forward_half_width_kcal_mol > 0.0
-    assert found.least_forward_kcal_mol == found.forward_kcal_mol - found.forward_half_width_kcal_mol
+    assert found.barrier_forward_kcal_mol == pytest.approx(57.0, abs=6.0)
+    assert found.height_forward_kcal_mol == pytest.approx(45.0, abs=1e-3)
+    assert found.error_bar_95_forward_kcal_mol > 0.0
+    assert found.least_barrier_kcal_mol == found.barrier_forward_kcal_mol - found.error_bar_95_forward_kcal_mol
     assert found.verdict is Status.ESTIMATED
     assert (found.level, found.checkpoint_sha256) == ("GFN2-xTB", head.checkpoint.sha256)
 
@@ -188,8 +189,8 @@ def test_estimates_do_not_depend_on_their_company_and_unreadable_reactions_have_
     assert "charge -1" in head.unsupported(ends[3])[0]
     for place in range(3):
         (alone,) = head.estimate([ends[place]], [candidates[place]], [energies(40.0)])
-        assert together[place].forward_kcal_mol == pytest.approx(alone.forward_kcal_mol, abs=1e-3)
-        assert together[place].reverse_kcal_mol == pytest.approx(alone.reverse_kcal_mol, abs=1e-3)
+        assert together[place].barrier_forward_kcal_mol == pytest.approx(alone.barrier_forward_kcal_mol, abs=1e-3)
+        assert together[place].barrier_reverse_kcal_mol == pytest.approx(alone.barrier_reverse_kcal_mol, abs=1e-3)
 
 
 def test_a_barrier_that_starts_from_more_molecules_than_any_trained_one_has_no_bar(train, reactions):
@@ -197,8 +198,8 @@ def test_a_barrier_that_starts_from_more_molecules_than_any_trained_one_has_no_b
     one = reactions["dissociation"]
     candidate = Geometry(numbers=one.numbers, positions=one.ts)
     (found,) = BarrierHead(weights).estimate([ends_of(one)], [candidate], [energies(80.0)])
-    assert found.forward_half_width_kcal_mol is not None
-    assert found.reverse_half_width_kcal_mol is None
+    assert found.error_bar_95_forward_kcal_mol is not None
+    assert found.error_bar_95_reverse_kcal_mol is None
 
 
 def test_energies_of_another_level_and_missing_weights_are_refused_with_a_remedy(train):

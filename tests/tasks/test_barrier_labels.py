@@ -87,17 +87,17 @@ def test_only_reactions_that_no_generator_was_trained_on_get_generated_candidate
     assert (tmp_path / "labels_generated.jsonl").read_text().split() == kept
 
 
-def test_displacements_are_as_large_as_asked_and_spare_the_bond_that_stays():
+def test_displacements_are_as_large_as_asked_and_mostly_of_what_reacts():
     ends = tuple(Geometry(numbers=np.array([1, 6, 7]), positions=side) for side in (HCN, HNC))
     rng = np.random.default_rng(0)
-    soft = [displaced(ends, SADDLE, 0.1, rng) for _ in range(200)]
-    white = [SADDLE + 0.1 / np.sqrt(3.0) * rng.normal(size=SADDLE.shape) for _ in range(200)]
-    assert np.allclose([rmsd(each, SADDLE) for each in soft], 0.1, atol=0.005)
+    made = [displaced(ends, SADDLE, 0.1, rng) for _ in range(100)]
+    assert np.allclose([rmsd(each, SADDLE) for each in made], 0.1, atol=0.005)
 
-    def stretch(kind):
-        return np.mean([abs(np.linalg.norm(each[1] - each[2]) - 1.18) for each in kind])
+    def change(first, second):
+        length = np.linalg.norm(SADDLE[first] - SADDLE[second])
+        return np.mean([abs(np.linalg.norm(each[first] - each[second]) - length) for each in made])
 
-    assert stretch(soft) < 0.6 * stretch(white)
+    assert change(1, 2) < 0.6 * min(change(0, 1), change(0, 2))  # carbon and nitrogen stay bonded
 
 
 def test_reactions_without_barriers_are_refused(tmp_path):
