@@ -16,6 +16,8 @@ from db.campaigns import load_decisions
 from db.engine import open_database, reading
 from db.queries import ReactionFilter, reactions
 from db.tables import CalculationKind, CalculationRow, ModelVersionRow
+from report.from_database import campaign_report
+from report.wording import triage_text
 from tasks.barrier_head_weights import barrier_head_settings, check_barrier_head
 from tasks.calculations import open_work, run_calculations
 from tasks.campaign import expand_frontier, reach_species, start_campaign
@@ -156,6 +158,9 @@ def test_a_hopeless_reaction_is_given_up_before_its_polish_and_the_campaign_ends
     assert energies.candidate_ev > max(energies.reactant_ev, energies.product_ev)
     kinds = read(settings, lambda session: [kind for (kind,) in session.query(CalculationRow.kind)])
     assert set(kinds) == {CalculationKind.PREPARE}
+    triage = read(settings, lambda session: campaign_report(session, name)).triage
+    assert (triage.rejected, triage.dispatched, triage.accepted) == (1, 0, 0)
+    assert "1 given up as hopeless (100.0 %)" in triage_text(triage)
     (record,) = read(settings, lambda session: reactions(session, filters=ReactionFilter(campaign=name)))
     assert record.barrier_forward_kcal_mol is None
     assert generate_candidates.fn(settings, name, 1) == 0  # nothing is weighed twice
