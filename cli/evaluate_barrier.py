@@ -58,7 +58,10 @@ def barrier_command(
         print_json(record)
         return
     kinds = [kind for kind in ("true", "generated") if record[kind] is not None]
-    rows = [(name.replace("_", " "), *(_shown(record[kind][name]) for kind in kinds)) for name in record[kinds[0]]]
+    rows = [
+        (name.replace("_kcal_mol", ", kcal/mol").replace("_", " "), *(_shown(record[kind][name]) for kind in kinds))
+        for name in record[kinds[0]]
+    ]
     title = f"barriers of {split} against {record['reference']}, from {record['level']}"
     print_table(title, ("", *(f"{kind} candidates" for kind in kinds)), rows)
 

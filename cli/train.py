@@ -339,5 +339,7 @@ def seconds_left(begun: float, from_step: float, now: float, step: float, steps:
 
 def _words(name: str) -> str:
     """Column of the curve for people: `val_rmsd_median_angstrom` is `val rmsd median, Å`."""
-    plain = name.removesuffix("_angstrom")
-    return plain.replace("_", " ") + (", Å" if plain != name else "")
+    for ending, unit in (("_angstrom", "Å"), ("_kcal_mol", "kcal/mol")):
+        if name.endswith(ending):
+            return f"{name.removesuffix(ending).replace('_', ' ')}, {unit}"
+    return name.replace("_", " ")
