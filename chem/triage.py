@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from chem.barrier_estimate import BarrierEstimate
 from chem.errors import ConfigurationError, InputError
 from chem.outcomes import Action, Decision
 from chem.types import TSCandidate
@@ -258,6 +259,24 @@ def _first_look(policy: Policy, best: TSCandidate | None, faults: tuple[str, ...
     if not calibrated:
         return _refine("no calibration says how far a confidence can be trusted")
     return Decision(action=Action.POLISH, reasons=(f"the generator gives it a chance of {best.confidence:.2f}",))
+
+
+def weighed(look: Decision, estimate: BarrierEstimate | None, reject_above_kcal_mol: float) -> Decision:
+    """Reject a candidate whose barrier is hopeless before it is polished; the others keep what is expected of them.
+
+    Args:
+        look: What `first_look` decided. Only what it leaves to the polish is rejected: of a candidate that fails a hard
+            check, or that nothing vouches for, the height says little of the reaction.
+        estimate: Expected barrier; None where nothing expects one.
+        reject_above_kcal_mol: A barrier is hopeless where its whole 95 % error bar lies above this, kcal/mol.
+    """
+    if estimate is None or look.action is not Action.POLISH:
+        return look
+    reasons = (*look.reasons, estimate.describe())
+    if estimate.least_barrier_kcal_mol > reject_above_kcal_mol:
+        words = f"the whole error bar lies above {reject_above_kcal_mol:g} kcal/mol"
+        return Decision(action=Action.REJECT, reasons=(*reasons, words))
+    return Decision(action=look.action, reasons=reasons)
 
 
 def settled(

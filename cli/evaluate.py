@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.evaluate_barrier import barrier_command
 from cli.evaluate_relaxation import dig_command, morered_command, potential_command
 from cli.evaluation_table import print_evaluation
 from cli.output import print_json
@@ -34,6 +35,7 @@ def _evaluate() -> None:
 evaluate_app.command("morered")(morered_command)
 evaluate_app.command("potential")(potential_command)
 evaluate_app.command("dig")(dig_command)
+evaluate_app.command("barrier")(barrier_command)
 
 
 @evaluate_app.command("generator")

@@ -94,6 +94,7 @@ def triage_record(triage: TriageEntry) -> dict[str, Any]:
     return {
         "accepted": triage.accepted,
         "dispatched": triage.dispatched,
+        "rejected": triage.rejected,
         "share_accepted": triage.share(triage.accepted),
         "share_dispatched": triage.share(triage.dispatched),
         "audited": triage.audited,

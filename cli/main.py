@@ -21,6 +21,7 @@ from cli.explore import explore_command
 from cli.generate import generate_command
 from cli.kinetics import kinetics_command
 from cli.label import label_command
+from cli.label_barriers import label_barriers_command
 from cli.levels import levels_command
 from cli.minima import minima_command
 from cli.path import path_command
@@ -60,6 +61,7 @@ app.command("path")(path_command)
 app.command("kinetics")(kinetics_command)
 app.command("minima")(minima_command)
 app.command("label")(label_command)
+app.command("label-barriers")(label_barriers_command)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
 query_app.command("paths")(paths_command)

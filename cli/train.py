@@ -195,6 +195,39 @@ _structure_command(
 )
 
 
+@train_app.command("barrier")
+def barrier_command(
+    data: Annotated[Path, typer.Option(help="Barrier labels, as `cairn label-barriers` writes them.")],
+    config: Config,
+    output: Folder,
+    resume: Resume = False,
+    start_from: Annotated[
+        Path | None,
+        typer.Option("--start-from", help="Weights of a generator of the same size, whose trunk to begin with."),
+    ] = None,
+    processes: ProcessCount = 1,
+    max_seconds: MaxSeconds = None,
+    device: Device = "auto",
+    json_lines: JsonLines = False,
+) -> None:
+    """Train the barrier head, which expects barriers from a candidate and its energies at a cheap level.
+
+    It learns what reference barriers differ by from heights at the cheap level, with the error that is left. Each
+    validation calibrates the error bars on the split `val`, so the weights that are kept have theirs. What is kept is
+    as for the generator.
+
+    Example:
+
+        cairn train barrier --data barrier_labels.npz --config configs/model/barrier_cpu.yaml -o runs/barrier
+    """
+    from models.barrier_training import BarrierTrainingConfig, main  # noqa: PLC0415
+    from models.configuration import read_configuration  # noqa: PLC0415
+
+    own = ["--start-from", str(start_from)] if start_from is not None else []
+    run = TrainingRun(data, config, output, device, resume, processes, max_seconds)
+    run.follow(main, read_configuration(BarrierTrainingConfig, config).training.steps, own, json_lines)
+
+
 @train_app.command("confidence")
 def confidence_command(
     data: Data,
@@ -306,5 +339,7 @@ def seconds_left(begun: float, from_step: float, now: float, step: float, steps:
 
 def _words(name: str) -> str:
     """Column of the curve for people: `val_rmsd_median_angstrom` is `val rmsd median, Å`."""
-    plain = name.removesuffix("_angstrom")
-    return plain.replace("_", " ") + (", Å" if plain != name else "")
+    for ending, unit in (("_angstrom", "Å"), ("_kcal_mol", "kcal/mol")):
+        if name.endswith(ending):
+            return f"{name.removesuffix(ending).replace('_', ' ')}, {unit}"
+    return name.replace("_", " ")

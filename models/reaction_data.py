@@ -20,7 +20,7 @@ from models.reaction_batch import ReactionArrays
 
 TRAIN = "train"  # split of reactions whose file names none
 NEEDED = ("offset", "numbers", "reactant", "ts", "product")
-OPTIONAL = ("split", "rxn", "smiles")
+OPTIONAL = ("split", "rxn", "smiles", "dE0_kcal")
 HDF5_ENDINGS = (".h5", ".hdf5")
 
 
@@ -33,12 +33,14 @@ class ReactionData:
         splits: Name of the split of each, shape (n_reactions,).
         identifiers: The file's own identifier of each, shape (n_reactions,).
         smiles: Atom-mapped reaction SMILES of each, empty where the file has none.
+        barriers_kcal_mol: Forward barrier of each, shape (n_reactions,), kcal/mol; None where the file has none.
     """
 
     reactions: tuple[ReactionArrays, ...]
     splits: NDArray[np.str_]
     identifiers: NDArray[np.str_]
     smiles: tuple[str, ...]
+    barriers_kcal_mol: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         """Number of reactions."""
@@ -87,8 +89,8 @@ def read_npz(path: Path) -> ReactionData:
 
     The arrays, n reactions of m atoms in all: `offset` (n + 1,) where each reaction begins in the others; `numbers`
     (m,) atomic numbers; `reactant`, `ts` and `product` (m, 3), Angstrom; and, each optional, `split` (n,) names,
-    `rxn` (n,) identifiers, `smiles` (n,) atom-mapped. Without `split` all are for training; further arrays are left
-    alone.
+    `rxn` (n,) identifiers, `smiles` (n,) atom-mapped, `dE0_kcal` (n,) forward barriers, kcal/mol. Without `split` all
+    are for training; further arrays are left alone.
 
     Raises:
         InputError: An array is missing or misspelt, shapes contradict each other, or a value is no number.
@@ -106,7 +108,11 @@ def read_npz(path: Path) -> ReactionData:
     names = arrays["rxn"].astype(str) if "rxn" in arrays else np.array([str(place) for place in range(n)], dtype=str)
     splits = arrays["split"].astype(str) if "split" in arrays else np.array([TRAIN] * n, dtype=str)
     smiles = tuple(str(text) for text in arrays["smiles"]) if "smiles" in arrays else ("",) * n
-    _check_shapes(path, offset, numbers, arrays, {"rxn": len(names), "split": len(splits), "smiles": len(smiles)})
+    lengths = {"rxn": len(names), "split": len(splits), "smiles": len(smiles)}
+    barriers = arrays["dE0_kcal"].astype(np.float64) if "dE0_kcal" in arrays else None
+    if barriers is not None:
+        lengths["dE0_kcal"] = len(barriers)
+    _check_shapes(path, offset, numbers, arrays, lengths)
     _check_values(path, offset, numbers, arrays, names)
     reactions = tuple(
         ReactionArrays(
@@ -116,7 +122,9 @@ def read_npz(path: Path) -> ReactionData:
         )
         for first, last in itertools.pairwise(offset)
     )
-    return ReactionData(reactions=reactions, splits=splits, identifiers=names, smiles=smiles)
+    return ReactionData(
+        reactions=reactions, splits=splits, identifiers=names, smiles=smiles, barriers_kcal_mol=barriers
+    )
 
 
 def reaction_from(where: str, reactant: Structure, ts: Structure, product: Structure) -> ReactionArrays:

@@ -15,7 +15,15 @@ import yaml
 from chem.errors import ConfigurationError
 
 # What the tensors of each kind of model mean.
-FORMATS = {"reactdiff": "1", "confidence": "2", "morered": "1", "morered_separate": "1", "dig": "1", "potential": "1"}
+FORMATS = {
+    "reactdiff": "1",
+    "confidence": "2",
+    "morered": "1",
+    "morered_separate": "1",
+    "dig": "1",
+    "potential": "1",
+    "barrier": "1",
+}
 METADATA = "cairn"  # entry of the metadata that holds format, kind, configuration and card as JSON
 SHIPPED = Path(__file__).parent / "weights" / "shipped.yaml"
 
@@ -111,6 +119,11 @@ def shipped_file(kind: str) -> tuple[Path, str]:
         remedy = "name a file with `--checkpoint`, or choose a method that needs none"
         if kind in ("reactdiff", "confidence"):
             remedy = "name a file in `checkpoint` and `confidence`, or choose `generator: classical`"
+        if kind == "barrier":
+            remedy = (
+                "make labels with `cairn label-barriers`, train with `cairn train barrier`, and name the weights with"
+                " `--checkpoint`, or in a campaign with `barrier_head: {checkpoint: FILE}`"
+            )
         raise ConfigurationError(
             f"Cairn ships no {kind} weights, only {', '.join(sorted(entries)) or 'none at all'}; {remedy}"
         )

@@ -243,6 +243,7 @@ class TriageEntry:
     Attributes:
         accepted: Reactions whose guessed transition state was believed.
         dispatched: Reactions sent to the search.
+        rejected: Reactions given up because their expected barrier is hopeless.
         audited: Believed ones that are verified all the same.
         audits_verified: Those where a verified transition state of the reaction was found.
         wrong_saddles: Those where that of another reaction was found.
@@ -259,6 +260,7 @@ class TriageEntry:
 
     accepted: int = 0
     dispatched: int = 0
+    rejected: int = 0
     audited: int = 0
     audits_verified: int = 0
     wrong_saddles: int = 0
@@ -277,7 +279,7 @@ class TriageEntry:
 
     def share(self, count: int) -> float | None:
         """A count as a share of the reactions that triage saw; None where it saw none."""
-        seen = self.accepted + self.dispatched
+        seen = self.accepted + self.dispatched + self.rejected
         return count / seen if seen else None
 
 

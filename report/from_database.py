@@ -103,6 +103,7 @@ def triage_entry(session: Session, campaign: str) -> TriageEntry:
     return TriageEntry(
         accepted=actions.count(Action.ACCEPT),
         dispatched=actions.count(Action.REFINE),
+        rejected=actions.count(Action.REJECT),
         audited=len(audits),
         audits_verified=outcomes.count(AuditOutcome.VERIFIED),
         wrong_saddles=outcomes.count(AuditOutcome.WRONG_SADDLE),

@@ -35,7 +35,7 @@ def summary_table(content: ReportContent, lowest: int = LOWEST_SHOWN) -> Group:
         parts += ["", _barriers(content, lowest)]
     if content.failure_groups:
         parts += ["", _failures(content)]
-    if content.triage.accepted:
+    if content.triage.accepted or content.triage.rejected:
         parts += ["", Text.assemble(("Triage: ", "bold"), wording.triage_text(content.triage))]
     parts += ["", _cost(content)]
     return Group(*parts)

@@ -141,6 +141,7 @@ def triage_text(triage: TriageEntry) -> str:
     words = [
         part(triage.accepted, "accepted as estimates"),
         part(triage.dispatched, "sent to the search"),
+        *([part(triage.rejected, "given up as hopeless")] if triage.rejected else []),
         part(triage.audited, "accepted ones audited"),
     ]
     text = ", ".join(words)

@@ -21,6 +21,7 @@ from db.convert import settings_hash
 from db.lifecycle import budget, specification
 from db.steps import known_steps
 from db.tables import CalculationKind
+from tasks.barrier_head_weights import barrier_head_settings, check_barrier_head
 from tasks.generators import check_generator, generator_settings
 from tasks.log import event_log
 from tasks.refinement import check_refinement, refinement_settings
@@ -66,6 +67,7 @@ def check_settings(settings: ExploreSettings) -> None:
     check_refinement(settings.refinement)
     if settings.search.neb_level is not None:
         check_forces(resolve_level(settings.search.neb_level))
+    check_barrier_head(settings)
     event_log(settings.log)
 
 
@@ -87,7 +89,7 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
     }
     left_out |= {"ladder", "verification"}  # what is done with the network once it is there
     values = settings.model_dump(mode="json", exclude=left_out)
-    del values["sampling"]["device"], values["relaxation"], values["refinement"]
+    del values["sampling"]["device"], values["relaxation"], values["refinement"], values["barrier_head"]
     if settings.growth == GrowthSettings():  # campaigns from before there was a choice keep their names
         del values["growth"]
     return {
@@ -95,6 +97,7 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
         **relaxation_settings(settings.relaxation),
         **refinement_settings(settings.refinement),
         **generator_settings(settings),
+        **barrier_head_settings(settings),
         "seeds": sorted({species.key for species in seed_species(settings)}),
         "level": settings.theory.key,
     }
@@ -111,12 +114,15 @@ def specified(settings: ExploreSettings) -> dict[str, Any]:
     del values["workers"]["n_workers"], values["workers"]["cores"], values["sampling"]["device"]
     del values["relaxation"]["device"], values["refinement"]["device"]
     values["refinement"]["committee"] = [str(path.resolve()) for path in settings.refinement.committee]
+    if values["barrier_head"] is not None:
+        del values["barrier_head"]["device"]
     for section, name in (
         (values, "levels"),
         (values, "checkpoint"),
         (values, "confidence"),
         (values["relaxation"], "checkpoint"),
         (values["refinement"], "checkpoint"),
+        *([] if values["barrier_head"] is None else [(values["barrier_head"], "checkpoint")]),
     ):
         if section[name] is not None:
             section[name] = str(Path(section[name]).resolve())

@@ -161,6 +161,26 @@ class RefinementSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BarrierHeadSettings:
+    """What expects the barriers of candidates before they are polished, and rejects the hopeless.
+
+    Attributes:
+        checkpoint: Weights of a barrier head, trained on the campaign's level; None takes those that are shipped.
+        reject_above_kcal_mol: A reaction is given up where the whole 95 % error bar of its forward barrier lies above.
+        device: `auto`, `cpu` or `cuda`.
+    """
+
+    checkpoint: Path | None = None
+    reject_above_kcal_mol: float = 80.0
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """The bound is positive."""
+        if not self.reject_above_kcal_mol > 0:
+            raise ConfigurationError(f"reject_above_kcal_mol must be positive, got {self.reject_above_kcal_mol}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSettings:
     """Where the calculations of a round run.
 
@@ -242,6 +262,7 @@ class ExploreSettings(BaseSettings):
     search: SearchSettings = SearchSettings(budget_gradient_calls=1500)
     sampling: SamplingSettings = SamplingSettings()
     triage: TriageSettings = TriageSettings()
+    barrier_head: BarrierHeadSettings | None = None
     growth: GrowthSettings = GrowthSettings()
     budget: Budget = Budget()
     ladder: LadderSettings = LadderSettings()

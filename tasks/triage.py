@@ -39,6 +39,8 @@ from db.store import add_candidates, add_model_version
 from db.tables import CalculationKind
 from db.transition_states import transition_states
 from db.work import enqueue
+from tasks.barrier_head import weigh_candidates
+from tasks.barrier_head_weights import barrier_head_weights
 from tasks.generators import error_judge, make_generator, runs_on_gpu, weights_of
 from tasks.log import event_log
 from tasks.plan import calculation_settings, candidate_settings, network_of, preparation_settings
@@ -73,7 +75,9 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
         made = with_refined(made, ends, settings.refinement)
         on_gpu = runs_on_gpu(settings)
         seconds = time.perf_counter() - clock if on_gpu else time.process_time() - processor
-        decisions = _look(settings, {key: ends[key][0] for key in keys}, {**stored, **made})
+        first, candidates = {key: ends[key][0] for key in keys}, {**stored, **made}
+        weighed = weigh_candidates(settings, first, candidates, _look(settings, first, candidates))
+        decisions = weighed.decisions
         with writing(engine) as session:
             _record_weights(session, settings)
             add_candidates(session, made, candidate_settings(settings))
@@ -81,7 +85,7 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
             charge(
                 session,
                 campaign_id(session, campaign),
-                cpu_seconds=0.0 if on_gpu else seconds,
+                cpu_seconds=weighed.cpu_seconds + (0.0 if on_gpu else seconds),
                 gpu_seconds=seconds if on_gpu else 0.0,
             )
             queued = sum(
@@ -96,6 +100,7 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
             gpu=on_gpu,
             seconds=round(seconds, 3),
             queued=queued,
+            rejected=sum(each.action is Action.REJECT for each in decisions.values()),
         )
         return queued
     finally:
@@ -334,10 +339,11 @@ def _enqueue(session: Session, settings: ExploreSettings, kind: CalculationKind,
 
 
 def _record_weights(session: Session, settings: ExploreSettings) -> None:
-    """Note which weights made the candidates, with what is known of them."""
-    for file in refinement_weights(settings.refinement)[:1]:
-        add_model_version(session, name="potential", checkpoint_hash=file.sha256, metrics=file.card, active=True)
-    if settings.generator == "classical":
-        return
-    for name, file in zip(("generator", "confidence"), weights_of(settings), strict=True):
+    """Note which weights made and weighed the candidates, with what is known of them."""
+    used = {} if (head := barrier_head_weights(settings)) is None else {"barrier_head": head}
+    for force_field in refinement_weights(settings.refinement)[:1]:
+        used["potential"] = force_field
+    if settings.generator != "classical":
+        used["generator"], used["confidence"] = weights_of(settings)
+    for name, file in used.items():
         add_model_version(session, name=name, checkpoint_hash=file.sha256, metrics=file.card, active=True)

@@ -40,6 +40,7 @@ HEIGHT = re.compile(
 NO_HEIGHT = re.compile(r"error|max_barrier")
 COLUMNS = (*(table.columns for table in TABLES), NODE_COLUMNS, EDGE_COLUMNS)
 MODULES = (
+    "chem.barrier_estimate",
     "chem.branching",
     "chem.outcomes",
     "db.changes",

@@ -10,6 +10,7 @@ import yaml
 
 from chem.errors import ConfigurationError
 from models.backbone import BackboneConfig
+from models.barrier_training import BarrierTrainingConfig
 from models.confidence_training import ConfidenceTrainingConfig
 from models.configuration import from_plain, read_configuration, to_plain
 from models.dig_training import DigTrainingConfig
@@ -35,6 +36,7 @@ class Outer:
 
 
 KINDS = {
+    "barrier": BarrierTrainingConfig,
     "confidence": ConfidenceTrainingConfig,
     "dig": DigTrainingConfig,
     "morered": MoreRedTrainingConfig,
