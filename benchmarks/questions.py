@@ -1,9 +1,10 @@
 """What questions cost in networks of 1e4, 1e5 and 1e6 reactions.
 
     python -m benchmarks.questions --reactions 10000 100000 --folder runs/questions
+    python -m benchmarks.questions --reactions 1000000 --species 100000 --database sqlite postgresql
 
-The synthetic network is a ring of species, each step believed as an estimate. Reactions of a species are found through
-indexes. What is reached asks for the whole network first, which is read in bulk; walking it takes as long as what is
+Without a number of species the synthetic network is a ring of species, each step believed as an estimate. Reactions of
+a species are found through indexes. What is reached asks for the whole network first, which is read in bulk; walking it takes as long as what is
 reached, so once around the ring and up to a low pass are told apart.
 """
 
@@ -13,18 +14,27 @@ import argparse
 import json
 import time
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
+import numpy as np
+from ase.units import kcal, mol
+
+from benchmarks.network_questions import gib, timed
 from benchmarks.postgresql import Server
-from benchmarks.synthetic import fill
+from benchmarks.synthetic import Shape, fill, isomers
+from chem.path_guide import PathGuide
 from chem.step_index import easiest_arrivals, ways
 from db.engine import open_database, reading
 from db.known_network import known_network
+from db.known_paths import known_paths
 from db.neighbours import neighbours
 from db.reachable import network_bottlenecks, reached_species
 from db.species_names import named_species
 
+PAIRS = 5
 POSTGRESQL = "-c shared_buffers=1GB -c max_wal_size=8GB"
 
 
@@ -66,16 +76,102 @@ def measured(kind: str, n_reactions: int, folder: Path) -> dict[str, Any]:
     return {"database": kind, "n_reactions": n_reactions, "seconds": seconds}
 
 
+def asked(kind: str, n_reactions: int, n_species: int, height_kcal_mol: float, folder: Path) -> dict[str, Any]:
+    """Seconds of the questions in a network that joins species at random; the database is removed afterwards."""
+    shape = isomers(n_species, n_reactions)
+    file = folder / f"asked-{n_reactions}.db"
+    record: dict[str, Any] = {"database": kind, "n_species": n_species, "n_reactions": n_reactions}
+    with ExitStack() as stack:
+        url = f"sqlite:///{file}" if kind == "sqlite" else stack.enter_context(Server(POSTGRESQL)).url
+        engine = open_database(url)
+        stack.callback(engine.dispose)
+        _, record["fill_s"] = timed(lambda: fill(engine, n_reactions, shape))
+        before = gib()
+        with reading(engine) as session:
+            network, record["read_s"] = timed(lambda: known_network(session))
+            guide, record["guide_s"] = timed(lambda: PathGuide(network.index))
+            timed(lambda: guide.hint(0, 1))  # its spanning tree
+            _, record["arrays_s"] = timed(lambda: network.index.arrays)
+            timed(lambda: easiest_arrivals(network.index, [0], max_height_kcal_mol=-1.0))  # compiled, or read from disk
+            record["memory_gib"] = gib() - before
+            answers = []
+            ends = np.random.default_rng(1).integers(0, n_species, (PAIRS, 2)).tolist()
+            for pair in ends:
+                start, goal = named_species(session, [f"sp-{each:020d}" for each in pair])
+                near, seconds = timed(lambda start=start: neighbours(session, start))
+                record.setdefault("neighbours_s", []).append(seconds)
+                paths, seconds = timed(
+                    lambda start=start, goal=goal: known_paths(session, network, start, goal, k=5, guide=guide)
+                )
+                record.setdefault("paths_s", []).append(seconds)
+                (number,) = network.numbers([start.id])
+                reached, seconds = timed(
+                    lambda number=number: easiest_arrivals(network.index, [number], max_height_kcal_mol=height_kcal_mol)
+                )
+                record.setdefault("reachable_s", []).append(seconds)
+                members = {int(network.species_ids[each]) - 1 for each in reached}
+                answers.append((len(near), paths[0].highest_kcal_mol, members))
+    for old in folder.glob(f"{file.name}*"):
+        old.unlink()
+    return {**record, **beside_networkx(shape, ends, answers, height_kcal_mol)}
+
+
+def beside_networkx(
+    shape: Shape, ends: list[list[int]], answers: list[tuple[int, float, set[int]]], height_kcal_mol: float
+) -> dict[str, Any]:
+    """The same questions to networkx: a path over the spanning tree, a component below a height, neighbours."""
+    heights = shape.heights_ev * mol / kcal
+    energies = np.random.default_rng(0).normal(0.0, 20.0, shape.n_species)  # as in `isomers`
+    saddles = energies[shape.pairs[:, 0]] + heights[:, 0]
+
+    def as_graph() -> nx.Graph:
+        graph = nx.Graph()
+        graph.add_nodes_from(range(shape.n_species))
+        order = np.argsort(-saddles)  # of several edges between two species the last, the lowest, stays
+        graph.add_weighted_edges_from(
+            (i, j, top) for (i, j), top in zip(shape.pairs[order].tolist(), saddles[order].tolist(), strict=True)
+        )
+        return graph
+
+    graph, loading = timed(as_graph)
+    tree, spanning = timed(lambda: nx.minimum_spanning_tree(graph))
+    found: dict[str, Any] = {"networkx_loading_s": loading, "networkx_spanning_tree_s": spanning}
+    agree = 0
+    for (start, goal), (n_near, highest, members) in zip(ends, answers, strict=True):
+        way, seconds = timed(lambda start=start, goal=goal: nx.shortest_path(tree, start, goal))
+        found.setdefault("networkx_path_s", []).append(seconds)
+        top = max(tree.edges[edge]["weight"] for edge in pairwise(way)) - energies[start]
+        limit = energies[start] + height_kcal_mol
+
+        def below(start: int = start, limit: float = limit) -> set[int]:
+            kept = nx.subgraph_view(graph, filter_edge=lambda i, j: graph.edges[i, j]["weight"] <= limit)
+            return set(nx.node_connected_component(kept, start))
+
+        component, seconds = timed(below)
+        found.setdefault("networkx_reachable_s", []).append(seconds)
+        near, seconds = timed(lambda start=start: list(graph[start]))
+        found.setdefault("networkx_neighbours_s", []).append(seconds)
+        agree += abs(top - highest) < 1e-6 and component == members and len(near) <= n_near
+    return {**found, "reachable": [len(members) for *_, members in answers], "agree": f"{agree} of {len(ends)}"}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), nargs="+", default=["sqlite"])
     parser.add_argument("--reactions", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--species", type=int, help="join so many species at random, in place of a ring")
+    parser.add_argument("--height", type=float, default=25.0, help="kcal/mol above the start, of what is reached")
     parser.add_argument("--folder", type=Path, default=Path("runs/questions"))
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for kind in arguments.database:
         for n_reactions in arguments.reactions:
-            print(json.dumps(measured(kind, n_reactions, arguments.folder.resolve())), flush=True)
+            folder = arguments.folder.resolve()
+            if arguments.species is None:
+                record = measured(kind, n_reactions, folder)
+            else:
+                record = asked(kind, n_reactions, arguments.species, arguments.height, folder)
+            print(json.dumps(record), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,18 @@
-"""A synthetic network of any size, written in bulk: a chain of species, each step prepared, estimated and believed."""
+"""A synthetic network of any size, written in bulk, each step prepared, estimated and believed.
+
+By default the species are a ring; with a number of species, reactions join two of them at random, with energies of
+species and transition states at random.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+from ase.units import kcal, mol
 from sqlalchemy import Engine, func, insert, literal_column, select, text
 
 from chem.endpoints import PreparedPair, PreparedReaction
@@ -78,16 +84,50 @@ def reaction_of(model: Reaction, number: int) -> Reaction:
     return replace(model, key=f"rx-{number:020d}", reactants=sides[0], products=sides[1])
 
 
-def fill(engine: Engine, n_reactions: int) -> None:
-    """Write the network of a campaign of round 1."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shape:
+    """Which species each reaction joins, and over which heights.
+
+    Attributes:
+        n_species: Species, numbered from 0.
+        pairs: Reactant and product of each reaction, shape (n_reactions, 2).
+        heights_ev: Barriers of both directions, same shape, eV.
+    """
+
+    n_species: int
+    pairs: np.ndarray
+    heights_ev: np.ndarray
+
+
+def ring(n_reactions: int) -> Shape:
+    """Species in a ring, all barriers alike."""
+    numbers = np.arange(n_reactions)
+    pairs = np.stack([numbers, (numbers + 1) % n_reactions], axis=1)
+    return Shape(n_species=n_reactions, pairs=pairs, heights_ev=np.ones((n_reactions, 2)))
+
+
+def isomers(n_species: int, n_reactions: int, seed: int = 0) -> Shape:
+    """Pairs at random, with energies at random and transition states above both ends."""
+    rng = np.random.default_rng(seed)
+    energies = rng.normal(0.0, 20.0, n_species)
+    first = rng.integers(0, n_species, n_reactions)
+    pairs = np.stack([first, (first + rng.integers(1, n_species, n_reactions)) % n_species], axis=1)
+    saddles = energies[pairs].max(axis=1) + rng.exponential(35.0, n_reactions)
+    return Shape(n_species=n_species, pairs=pairs, heights_ev=(saddles[:, None] - energies[pairs]) * kcal / mol)
+
+
+def fill(engine: Engine, n_reactions: int, shape: Shape | None = None) -> None:
+    """Write the network of a campaign of round 1; a ring where no shape is given."""
+    shape = ring(n_reactions) if shape is None else shape
     with writing(engine) as session:
         campaign = add_campaign(session, name=CAMPAIGN, settings={}, seed=0, rules_hash=RULES)
         level_id = add_levels(session, [resolve_level("gfn2")])[resolve_level("gfn2")]
-    makers = _makers(campaign, level_id, n_reactions)
+    makers = _makers(campaign, level_id, n_reactions, shape)
     for table, made in makers:
+        n_rows = shape.n_species if table in {SpeciesRow, SpeciesMembershipRow} else n_reactions
         with writing(engine) as session:
-            for start in range(0, n_reactions, ROWS_AT_ONCE):
-                batch = [made(each) for each in range(start, min(n_reactions, start + ROWS_AT_ONCE))]
+            for start in range(0, n_rows, ROWS_AT_ONCE):
+                batch = [made(each) for each in range(start, min(n_rows, start + ROWS_AT_ONCE))]
                 session.connection().execute(insert(table), batch)
     if engine.dialect.name == "postgresql":  # ids were given, so the counters lag behind
         with writing(engine) as session:
@@ -99,20 +139,22 @@ def fill(engine: Engine, n_reactions: int) -> None:
         session.execute(text("ANALYZE"))
 
 
-def _makers(campaign: int, level_id: int, n_reactions: int) -> list[tuple[type[Base], Callable[[int], dict[str, Any]]]]:
+def _makers(
+    campaign: int, level_id: int, n_reactions: int, shape: Shape
+) -> list[tuple[type[Base], Callable[[int], dict[str, Any]]]]:
     """Tables in the order of writing, and the row of each number."""
     model, now, level_key = pattern(), utc_now(), resolve_level("gfn2").key
     hashes = {kind: settings_hash(settings) for kind, settings in SETTINGS.items()}
     species = [species_values(each) for each in (*model.products, *model.reactants)]
+    pairs, heights = shape.pairs.tolist(), shape.heights_ev.tolist()
     reaction, geometry = reaction_values(model, mapped_smiles(model)), geometry_values(geometry_of(model))
 
     def one_species(each: int) -> dict[str, Any]:
         key = f"sp-{each:020d}"
         return {"id": each + 1, **species[each % 2], "key": key, "energy_key": key, "created_at": now}
 
-    def side(each: int, *, name: str, shift: int) -> dict[str, Any]:
-        taking_part = (each + shift) % n_reactions + 1
-        return {"reaction_id": each + 1, "species_id": taking_part, "side": name, "stoichiometric_count": 1}
+    def side(each: int, *, name: str, place: int) -> dict[str, Any]:
+        return {"reaction_id": each + 1, "species_id": pairs[each][place] + 1, "side": name, "stoichiometric_count": 1}
 
     def calculation(each: int, *, kind: CalculationKind, shift: int) -> dict[str, Any]:
         return {
@@ -152,15 +194,16 @@ def _makers(campaign: int, level_id: int, n_reactions: int) -> list[tuple[type[B
 
     def barrier(each: int) -> dict[str, Any]:
         own = {"id": each + 1, "reaction_id": each + 1, "transition_state_id": each + 1, "level_id": level_id}
-        return {**own, "forward_ev": 1.0, "reverse_ev": 1.0, "verdict": "estimated"}
+        forward, reverse = heights[each]
+        return {**own, "forward_ev": forward, "reverse_ev": reverse, "verdict": "estimated"}
 
     prepared = partial(calculation, kind=CalculationKind.PREPARE, shift=0)
     estimated = partial(calculation, kind=CalculationKind.ESTIMATE, shift=n_reactions)
     return [
         (SpeciesRow, one_species),
         (ReactionRow, lambda each: {"id": each + 1, **reaction, "key": f"rx-{each:020d}", "created_at": now}),
-        (ReactionSpeciesRow, partial(side, name="reactant", shift=0)),
-        (ReactionSpeciesRow, partial(side, name="product", shift=1)),
+        (ReactionSpeciesRow, partial(side, name="reactant", place=0)),
+        (ReactionSpeciesRow, partial(side, name="product", place=1)),
         (SpeciesMembershipRow, partial(member, name="species_id", expanded_rules_hash=RULES)),
         (ReactionMembershipRow, partial(member, name="reaction_id", action="accept", reasons=[])),
         (CalculationRow, prepared),

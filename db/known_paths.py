@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from chem.errors import DatabaseError, InputError
 from chem.outcomes import Status
+from chem.path_guide import PathGuide
 from chem.paths import NetworkPath, PathCost, PathStep, lowest_paths
 from db.known_network import USABLE, KnownNetwork
 from db.shown import ShownReaction, shown_reactions
@@ -96,6 +97,7 @@ def known_paths(
     cost: PathCost = PathCost.MINIMAX,
     temperature_k: float = 500.0,
     level_key: str | None = None,
+    guide: PathGuide | None = None,
 ) -> list[KnownPath]:
     """The k lowest paths, the lowest first.
 
@@ -109,6 +111,7 @@ def known_paths(
         cost: What counts (`chem.paths`).
         temperature_k: Temperature of rates.
         level_key: Level of theory of the network.
+        guide: Of this network and these co-reactants; None makes one, which takes seconds for a million reactions.
 
     Raises:
         InputError: A species takes part in no step with a known barrier.
@@ -116,7 +119,9 @@ def known_paths(
     """
     first, last = (_number(network, each) for each in (start, goal))
     hands = network.numbers([each.id for each in at_hand])  # what no step takes is of no use
-    found = lowest_paths(network.index, first, last, k=k, at_hand=hands, cost=cost, temperature_k=temperature_k)
+    found = lowest_paths(
+        network.index, first, last, k=k, at_hand=hands, cost=cost, temperature_k=temperature_k, guide=guide
+    )
     return _described(session, network, found, level_key)
 
 
