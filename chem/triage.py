@@ -23,6 +23,7 @@ from chem.outcomes import Action, Decision
 from chem.types import TSCandidate
 
 Policy = Literal["all", "triage", "none"]
+LEAST_CONFIDENCE_OF_REJECTED = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,19 +262,23 @@ def _first_look(policy: Policy, best: TSCandidate | None, faults: tuple[str, ...
     return Decision(action=Action.POLISH, reasons=(f"the generator gives it a chance of {best.confidence:.2f}",))
 
 
-def weighed(look: Decision, estimate: BarrierEstimate | None, reject_above_kcal_mol: float) -> Decision:
+def weighed(
+    look: Decision, confidence: float | None, estimate: BarrierEstimate | None, reject_above_kcal_mol: float
+) -> Decision:
     """Reject a candidate whose barrier is hopeless before it is polished; the others keep what is expected of them.
 
     Args:
         look: What `first_look` decided. Only what it leaves to the polish is rejected: of a candidate that fails a hard
             check, or that nothing vouches for, the height says little of the reaction.
+        confidence: Of the candidate. Below 0.5 it is rather wrong than right, and a wrong one lies too high.
         estimate: Expected barrier; None where nothing expects one.
         reject_above_kcal_mol: A barrier is hopeless where its whole 95 % error bar lies above this, kcal/mol.
     """
     if estimate is None or look.action is not Action.POLISH:
         return look
     reasons = (*look.reasons, estimate.describe())
-    if estimate.least_barrier_kcal_mol > reject_above_kcal_mol:
+    likely = confidence is not None and confidence >= LEAST_CONFIDENCE_OF_REJECTED
+    if likely and estimate.least_barrier_kcal_mol > reject_above_kcal_mol:
         words = f"the whole error bar lies above {reject_above_kcal_mol:g} kcal/mol"
         return Decision(action=Action.REJECT, reasons=(*reasons, words))
     return Decision(action=look.action, reasons=reasons)

@@ -1,4 +1,9 @@
-"""Barriers of candidate transition states, corrected toward the reference that a barrier head has learned."""
+"""Barriers of candidate transition states, corrected toward the reference that a barrier head has learned.
+
+Its error bars were measured between ends as the labels have them; of ends relaxed at the cheap level, as those
+of a campaign are, nothing is measured: they lie a little lower there. The reverse barrier is above the product as it
+lies, and was never trained on: its error bar rests on the forward ones of as many molecules.
+"""
 
 from __future__ import annotations
 

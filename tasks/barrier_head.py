@@ -80,8 +80,9 @@ def weigh_candidates(
     )
     estimates: dict[str, BarrierEstimate | None] = dict(zip([job.key for job in known], found, strict=True))
     bound = settings.barrier_head.reject_above_kcal_mol
+    sure = {job.key: candidates[job.key][0].confidence for job in known}
     return Weighed(
-        decisions={key: weighed(look, estimates.get(key), bound) for key, look in decisions.items()},
+        decisions={key: weighed(look, sure.get(key), estimates.get(key), bound) for key, look in decisions.items()},
         cpu_seconds=seconds,
     )
 

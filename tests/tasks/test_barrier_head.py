@@ -129,19 +129,24 @@ def read(settings, question):
 
 
 def test_only_a_barrier_whose_whole_error_bar_lies_above_is_rejected():
-    assert weighed(LOOK, expected(95.0), 80.0).action is Action.REJECT
-    assert weighed(LOOK, expected(89.0), 80.0).action is Action.POLISH
-    assert weighed(LOOK, expected(200.0, None), 80.0).action is Action.POLISH
-    assert weighed(LOOK, None, 80.0) == LOOK
+    assert weighed(LOOK, 0.9, expected(95.0), 80.0).action is Action.REJECT
+    assert weighed(LOOK, 0.9, expected(89.0), 80.0).action is Action.POLISH
+    assert weighed(LOOK, 0.9, expected(200.0, None), 80.0).action is Action.POLISH
+    assert weighed(LOOK, 0.9, None, 80.0) == LOOK
+
+
+def test_a_candidate_that_is_rather_wrong_than_right_rejects_no_reaction():
+    assert weighed(LOOK, 0.49, expected(300.0), 80.0).action is Action.POLISH
+    assert weighed(LOOK, None, expected(300.0), 80.0).action is Action.POLISH
 
 
 def test_what_the_first_look_sends_to_the_search_is_never_rejected():
     look = Decision(action=Action.REFINE, reasons=("two atoms are too close",))
-    assert weighed(look, expected(300.0), 80.0) == look
+    assert weighed(look, 0.9, expected(300.0), 80.0) == look
 
 
 def test_a_decision_tells_the_barrier_with_its_bar_reference_level_and_verdict():
-    *_, words = weighed(LOOK, expected(56.12), 80.0).reasons
+    *_, words = weighed(LOOK, 0.9, expected(56.12), 80.0).reasons
     assert words == (
         "the barrier head expects 56.1 kcal/mol within 10.0 (95 %) at CCSD(T)-F12 with zero-point energy, corrected"
         " from GFN2-xTB, estimated"
