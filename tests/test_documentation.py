@@ -37,6 +37,7 @@ from chem.verdict_rules import (
 )
 from cli.campaign_status import status_record
 from cli.conformers import ensemble_record
+from cli.evaluate_barrier import barrier_command
 from cli.exchange import export_record, import_record
 from cli.finish import summary_record
 from cli.main import app, run
@@ -279,6 +280,10 @@ def test_the_json_fields_of_query_are_those_in_the_readme():
         key="CH4-1", smiles="C", formula="CH4", charge=0, multiplicity=1, energy_ev=None, level=None, n_reactions=0
     )
     assert sorted(json_fields("query species")) == sorted(species_record(species))
+
+
+def test_the_json_fields_of_evaluate_barrier_are_those_in_the_readme():
+    assert set(json_fields("evaluate barrier")) == set(re.findall(r"`(\w+)`", barrier_command.__doc__))
 
 
 def test_the_json_fields_of_export_and_import_are_those_in_the_readme():

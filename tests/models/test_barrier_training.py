@@ -203,10 +203,12 @@ def test_a_barrier_that_starts_from_more_molecules_than_any_trained_one_has_no_b
     assert found.error_bar_95_reverse_kcal_mol is None
 
 
-def test_energies_of_another_level_and_missing_weights_are_refused_with_a_remedy(train):
+def test_energies_of_another_level_and_missing_weights_are_refused_with_a_remedy(train, tmp_path, monkeypatch):
     _, weights = train()
     with pytest.raises(ConfigurationError, match="corrects GFN2-xTB, not GFN1-xTB"):
         BarrierHead(weights).check_level("GFN1-xTB")
+    (tmp_path / "shipped.yaml").write_text("{}\n")
+    monkeypatch.setattr("models.weights_file.SHIPPED", tmp_path / "shipped.yaml")
     with pytest.raises(ConfigurationError, match="cairn train barrier"):
         BarrierHead()
 

@@ -198,7 +198,7 @@ def test_the_head_is_part_of_what_a_campaign_is_and_its_absence_changes_no_name(
     [
         ({"verify": "all"}, "verify: triage alone"),
         ({"level": "gfn1"}, "corrects GFN2-xTB, the campaign explores at GFN1-xTB"),
-        ({"barrier_head": {}}, "cairn train barrier"),
+        ({"barrier_head": {"checkpoint": "missing.safetensors"}}, r"missing\.safetensors"),
         ({"barrier_head": {"reject_above_kcal_mol": 0.0}}, "must be positive"),
         ({"barrier_head": {"reject": 80.0}}, "unknown key"),
     ],
