@@ -56,3 +56,16 @@ def test_what_a_calculator_cannot_do_is_a_failure_of_the_calculation():
 def test_a_class_that_is_not_there_is_named():
     with pytest.raises(ConfigurationError, match="there is no ase"):
         attach(water(), level_of("ase.calculators.emt:NoSuch"), GradientCounter())
+
+
+def test_the_shipped_force_field_is_a_level_by_its_weights():
+    level = resolve_level("potential")
+    counter = GradientCounter()
+    atoms = attach(water(), level, counter)
+    near = atoms.get_potential_energy()
+    atoms.positions[1] += 0.3 * (atoms.positions[1] - atoms.positions[0])
+    assert atoms.get_potential_energy() > near + 0.1  # a stretched bond costs energy
+    assert counter.calls == 2
+    other = level_of("models.potential_calculator:make_calculator", method="potential", sha256="0123456789ab")
+    with pytest.raises(ConfigurationError, match="0123456789ab"):
+        attach(water(), other, GradientCounter())
