@@ -144,8 +144,9 @@ def log_density(
     if n_probes is not None:
         generator = torch.Generator().manual_seed(seed)
         same = torch.ones_like(batch.mask[:1])
-        probes = rademacher_probes(n_probes, same, generator, dtype=batch.positions.dtype)
-        probes = probes.expand(-1, len(batch), -1, -1)  # the same ones, so that errors cancel between conformers
+        drawn = [rademacher_probes(n_probes, same, generator, dtype=batch.positions.dtype) for _ in times]
+        # The same ones for every structure, so that errors cancel between conformers.
+        probes = torch.stack(drawn).expand(-1, -1, len(batch), -1, -1)
     found = log_likelihood(process, noise_predictor_of(model, batch), state, times, probes=probes)
     dimension = process.dimension(batch.mask).to(found)
     return found - dimension * torch.log(torch.tensor(scale, dtype=found.dtype))
