@@ -41,7 +41,7 @@ N_POINTS = 18
 FMAX_EV_PER_ANGSTROM = 0.03
 TEMPERATURE_K = 298.15
 RADIANS = 1.5  # one unit of the plane: about the standard deviation of a torsion
-WALL_PER_KT = 200.0  # curvature behind the cut, per square unit
+WALL_PER_KT = 100.0  # curvature behind the cut, per square unit
 GFN2 = resolve_level("gfn2")
 
 
@@ -144,7 +144,7 @@ def main() -> None:
     arguments = parser.parse_args()
     # The plane counts from anti: its first angle, -180 degrees, is syn, which is the first of the scan.
     surface = FourierSurface(energies_ev=scanned(arguments.scan), temperature_k=arguments.temperature)
-    target = PlanarTarget(energy=surface, half_width=math.pi / RADIANS)
+    target = PlanarTarget(energy=surface, half_width=math.pi / RADIANS, reach=1.2)
     shares = target.bin_shares
     rim = float(shares.sum() - shares[1:-1, 1:-1].sum())
     print(f"{rim:.1e} of the distribution lies within {180 / len(shares) * 2:.0f} degrees of the cut")

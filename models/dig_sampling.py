@@ -68,6 +68,32 @@ def guided(process: VariancePreserving, predict_noise: Predictor, slope: Slope, 
     return predict
 
 
+def slope_of(model: Dig, batch: StructureBatch, preference: Callable[[Tensor], Tensor]) -> Slope:
+    """Slope of a differentiable preference of clean structures, taken at what the network expects of a noised one.
+
+    As in diffusion posterior sampling (10.48550/arXiv.2209.14687), but for how the expected structure moves with the
+    noised one: by alpha, as for data of unit variance in every direction. The derivative of the network itself is that
+    of its noise over alpha; early, where alpha is small, its errors would tear structures apart.
+
+    Args:
+        model: The network.
+        batch: Atoms and bonds of the structures that are drawn.
+        preference: Logarithm of how much a structure is wanted, of positions (B, N, 3) in Angstrom, shape (B,).
+    """
+    process, predict = model.config.process, noise_predictor_of(model, batch)
+
+    def slope(values: Tensor, times: Tensor) -> Tensor:
+        with torch.no_grad():
+            expected = converted(predict(values, times), values, times, process, source="noise", target="clean")
+        with torch.enable_grad():
+            tracked = process.project(expected, batch.mask).requires_grad_()
+            (gradient,) = torch.autograd.grad(preference(tracked * model.config.scale_angstrom).sum(), tracked)
+        alpha, _ = process.coefficients(times, values)
+        return process.project(alpha * gradient, batch.mask)
+
+    return slope
+
+
 def draw_structures(
     model: Dig,
     batch: StructureBatch,
