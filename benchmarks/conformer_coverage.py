@@ -34,7 +34,7 @@ from chem.units import KCAL_MOL_PER_EV
 
 MOLECULES = ("NCCCCO", "O=CCCOO", "NCCOCC", "COCCOCC", "CCCCCCC")
 REFERENCE = Path(__file__).parent / "results" / "conformer_references.json"
-EMBEDDINGS = 60
+EMBEDDINGS = 160
 WINDOW_KCAL_MOL = 6.0
 NEAR_ANGSTROM = 0.5
 SAME_ANGSTROM = 0.2  # two relaxations that ended in one minimum

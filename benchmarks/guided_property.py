@@ -96,7 +96,15 @@ def preference(guide: Property, charges: FloatArray, batch: StructureBatch) -> C
 
 
 def measured(
-    model: Dig, graph: MolecularGraph, smiles: str, guide: Property, strength: float, n: int, seed: int, *, relaxing: bool
+    model: Dig,
+    graph: MolecularGraph,
+    smiles: str,
+    guide: Property,
+    strength: float,
+    n: int,
+    seed: int,
+    *,
+    relaxing: bool,
 ) -> Row:
     """Draw with one guide, and measure both properties."""
     numbers = np.array(graph.numbers)

@@ -162,18 +162,14 @@ def data_loss(model: ScoreNetwork, data: Tensor, generator: torch.Generator) -> 
     return (sigma * predicted + noise).square().sum((-1, -2)).mean()
 
 
-def energy_loss(
-    model: ScoreNetwork, target: PlanarTarget, candidates: Tensor, generator: torch.Generator
-) -> Tensor:
+def energy_loss(model: ScoreNetwork, target: PlanarTarget, candidates: Tensor, generator: torch.Generator) -> Tensor:
     """Fokker-Planck residual at noised candidates, and the force at clean ones."""
     clean = candidates[torch.randint(len(candidates), (BATCH,), generator=generator)]
     times = _times(generator)
     noise = torch.randn(clean.shape, generator=generator)
     mask = torch.ones(BATCH, 1)
     alpha, sigma = PROCESS.coefficients(times, clean)
-    residual = fokker_planck_residual(
-        PROCESS, model, alpha * clean + sigma * noise, mask, times, time_step=TIME_STEP
-    )
+    residual = fokker_planck_residual(PROCESS, model, alpha * clean + sigma * noise, mask, times, time_step=TIME_STEP)
     # Both in units of the noise, as in the loss of data, and late times no louder than early ones.
     weight = spread(PROCESS.schedule.sigma(times) / (0.15 + 0.25 * PROCESS.schedule.rate(times)), residual)
     force = target.reduced_force(clean)
@@ -187,9 +183,7 @@ def _times(generator: torch.Generator) -> Tensor:
     return EARLIEST + (LATEST - EARLIEST) * torch.rand(BATCH, generator=generator)
 
 
-def trained(
-    way: Way, target: PlanarTarget, data: Tensor, *, steps: int, seed: int, n_waves: int = 0
-) -> ScoreNetwork:
+def trained(way: Way, target: PlanarTarget, data: Tensor, *, steps: int, seed: int, n_waves: int = 0) -> ScoreNetwork:
     """A network trained one way; energies and data weigh alike where both are used.
 
     Args:

@@ -93,9 +93,7 @@ def likelihood_per_degree_of_freedom(
         One each; None where the network knows no such molecule (other elements, charges, unpaired electrons, one atom).
     """
     device = next(model.parameters()).device
-    known = [
-        place for place, (graph, _) in enumerate(structures) if graph.n_atoms > 1 and knows(model, graph)
-    ]
+    known = [place for place, (graph, _) in enumerate(structures) if graph.n_atoms > 1 and knows(model, graph)]
     found: list[float | None] = [None] * len(structures)
     sizes = [structures[place][0].n_atoms for place in known]
     for chunk in chunks(sizes, 1, device):

@@ -63,7 +63,9 @@ def log_likelihood(
         turn = angles[place + 1] - angles[place]
         first, first_divergence = _velocity_and_divergence(process, predict_noise, values, mask, now, each[place])
         moved = values + turn * first
-        second, second_divergence = _velocity_and_divergence(process, predict_noise, moved, mask, later, each[place + 1])
+        second, second_divergence = _velocity_and_divergence(
+            process, predict_noise, moved, mask, later, each[place + 1]
+        )
         values = values + 0.5 * turn * (first + second)
         total = total + 0.5 * turn * (first_divergence + second_divergence)
     prior = process.prior_log_density(values, mask)

@@ -75,9 +75,7 @@ def test_other_probes_at_every_time_err_less_than_the_same_ones(data, generator)
     exact = float(log_likelihood(process, predict, at(process, values[:1], mask[:1], 0), times))
     same = rademacher_probes(1, mask, generator, dtype=torch.float64)
     others = torch.stack([rademacher_probes(1, mask, generator, dtype=torch.float64) for _ in times])
-    errors = [
-        log_likelihood(process, predict, state, times, probes=probes) - exact for probes in (same, others)
-    ]
+    errors = [log_likelihood(process, predict, state, times, probes=probes) - exact for probes in (same, others)]
     assert float(errors[1].std()) < 0.5 * float(errors[0].std())
     assert float(errors[1].mean()) == pytest.approx(0.0, abs=3 * float(errors[1].std()) / math.sqrt(200))
     with pytest.raises(ConfigurationError, match="neither every time nor each of 51 times"):
