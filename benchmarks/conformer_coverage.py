@@ -4,8 +4,8 @@
 
 The reference of a molecule is what very many embeddings relax to at GFN2-xTB, up to 6 kcal/mol above the lowest; it is
 kept in a file. Conformers that are mirror images of each other, or differ by the exchange of like atoms, count as one.
-Deviations are those of all atoms but hydrogen. A guess covers a conformer that it is within 0.5 Angstrom of, and finds it
-where it relaxes to it: to its energy within 1 meV and to its structure.
+Deviations are those of all atoms but hydrogen. A guess covers a conformer that it is within 0.5 Angstrom of, and finds
+it where it relaxes to it: to its energy within 1 meV and to its structure.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.guided_property --dig runs/dig/weights.safetensors -n 40
 
-Two properties, each raised by its own guide: the dipole moment, measured at GFN2-xTB, and the radius of gyration, measured
-on the structure. What guides toward the dipole is not what measures it: it is the dipole of fixed point charges (those
-that GFN2-xTB gives the atoms in one embedded conformer) on the structure that the network expects at every step. The
-guide asks for exp(property / width). Structures with other bonds than those asked
-for are told and left out of the means; with --relax the rest is relaxed at GFN2-xTB, and the dipoles of the minima told.
+Two properties, each raised by its own guide: the dipole moment, measured at GFN2-xTB, and the radius of gyration,
+measured on the structure. What guides toward the dipole is not what measures it: it is that of fixed point charges
+(those that GFN2-xTB gives the atoms in one embedded conformer) on the structure that the network expects at every step.
+The guide asks for exp(strength property / width), widths of 3 Debye and 0.2 Angstrom. Structures with other bonds than
+those asked for are told and left out of the means; with --relax the rest is relaxed at GFN2-xTB, and the dipoles of the
+minima told.
 """
 
 from __future__ import annotations

@@ -255,7 +255,7 @@ def _halves(points: Tensor) -> dict[str, float]:
 def histogram_divergence(drawn: Tensor, target: PlanarTarget) -> float:
     """KL of drawn points, shape (n, 2), to the exact distribution; of exact samples, half the bins over their number.
 
-    A bin or an outside that the exact distribution leaves empty counts as if one point in a thousand million fell there.
+    A bin or an outside that the exact distribution leaves empty counts as if one point in 1e9 fell there.
     """
     edges = np.linspace(-target.half_width, target.half_width, BINS + 1)
     counts, _, _ = np.histogram2d(drawn[:, 0].numpy(), drawn[:, 1].numpy(), bins=(edges, edges))

@@ -1,13 +1,13 @@
-"""The distribution of two torsions of a molecule from GFN2-xTB energies, from few samples, and from both, as DiG learns.
+"""The distribution of two torsions of a molecule from GFN2-xTB energies, from few samples, and from both, as DiG does.
 
     OMP_NUM_THREADS=1 python -m benchmarks.two_torsions --samples 50 --seeds 3
 
-The molecule is n-pentane, its plane that of the torsions of its four carbon-carbon bonds in the middle, counted from
-anti. At every point of a grid of 18 by 18 all else is relaxed at GFN2-xTB (symmetry leaves a fourth of them; they are kept
-in a file); the energies between are those of the Fourier series through the points. Boltzmann's probability of these
-energies at 298.15 K, on a fine grid, is the reference: torsional space without the vibrations of the rest. The square is
-cut where the chain is eclipsed (syn), behind which a wall rises; how much of the distribution lies near the cut is told.
-The ways of learning, the network and the divergences are those of `benchmarks.double_well`.
+The molecule is n-pentane, its plane that of the torsions about its two inner carbon-carbon bonds, counted from
+anti. At every point of a grid of 18 by 18 all else is relaxed at GFN2-xTB (symmetry leaves a fourth of them; they are
+kept in a file); the energies between are those of the Fourier series through the points. Boltzmann's probability of
+these energies at 298.15 K, on a fine grid, is the reference: torsional space without the vibrations of the rest. The
+square is cut where the chain is eclipsed (syn), behind which a wall rises; how much of the distribution lies near it
+is told. The ways of learning, the network and the divergences are those of `benchmarks.double_well`.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from models.generator_sampling import chunks, device_of
 from models.structure_batch import StructureArrays, StructureBatch, collate_structures
 
 KIND = "dig"
+PATH_STEPS = 25  # from an end to its latent: more cost more than they bring, since the path is held to its ends
 
 
 def load_dig(checkpoint: Path | None = None, *, device: str = "auto") -> Dig:
@@ -83,7 +84,7 @@ def latent_path(model: Dig, ends: EndPoints, n_images: int) -> list[NDArray[np.f
     device = next(model.parameters()).device
     batch = batch_of([(common, ends.reactant.positions)]).to(device)
     other = torch.from_numpy(ends.product.positions - ends.product.positions.mean(axis=0)).to(batch.positions)
-    images = interpolate(model, batch, other.unsqueeze(0), n_images)[:, 0]
+    images = interpolate(model, batch, other.unsqueeze(0), n_images, n_steps=PATH_STEPS)[:, 0]
     center = ends.reactant.positions.mean(axis=0)
     return [image + center for image in images.cpu().double().numpy()]
 

@@ -1,4 +1,4 @@
-"""How likely DiG finds structures given their bonds: a lower bound of the log-likelihood, cheap enough for every minimum.
+"""How likely DiG finds structures given their bonds: a lower bound of the log-likelihood that costs little.
 
 Its per degree of freedom tells structures apart that are not the minima that their bonds should have: too much noise on
 them, a bond that is too long, or bonds that are not theirs.
@@ -34,8 +34,8 @@ def log_likelihood_bound(model: Dig, batch: StructureBatch, *, n_times: int = N_
 
         ln p(x) >= d/2 l_0 - d/2 ln(2 pi e) - D(q(x_T | x) | N(0, 1)) - 1/2 integral of E|eps - eps'|^2 over l,
 
-    tight for a network that knows the noise as well as can be. The integral is a mean over points even in l, one draw of
-    noise at each. One evaluation of the network a point is some fiftieth of what `models.dig_sampling.log_density` costs.
+    tight for a network that knows the noise as well as can be. The integral is taken at points even in l, one draw of
+    noise at each. It costs one evaluation of the network a point, a small part of `models.dig_sampling.log_density`.
 
     Args:
         model: The network.

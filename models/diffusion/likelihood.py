@@ -88,8 +88,8 @@ def _probes_of_times(values: Tensor, times: Tensor, probes: Tensor | None) -> Se
         return [probes] * len(times)
     if probes.ndim != values.ndim + 2 or len(probes) != len(times):
         raise ConfigurationError(
-            f"probes of shape {tuple(probes.shape)} serve neither every time nor each of {len(times)} times for values of"
-            f" shape {tuple(values.shape)}; give (n_probes, ...) or ({len(times)}, n_probes, ...)"
+            f"probes of shape {tuple(probes.shape)} serve neither every time nor each of {len(times)} times for values"
+            f" of shape {tuple(values.shape)}; give (n_probes, ...) or ({len(times)}, n_probes, ...)"
         )
     return probes.unbind(0)
 

@@ -84,7 +84,7 @@ def test_what_lies_beside_a_structure_does_not_change_how_likely_it_is(model, gr
 
 def test_bonds_matter_and_strangers_have_no_likelihood(model, graphs, structures):
     graph, positions = graphs[0], structures[0].positions
-    told = replace(graph.without_stereo(), bonds=frozenset(list(sorted(graph.bonds))[1:]))
+    told = replace(graph.without_stereo(), bonds=frozenset(sorted(graph.bonds)[1:]))
     charged = replace(graph.without_stereo(), charge=2)
     strange = replace(graph.without_stereo(), numbers=(16, *graph.numbers[1:]), multiplicity=1)
     found = likelihood_per_degree_of_freedom(
