@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chem.types import LevelOfTheory
     from models.structure_batch import StructureArrays
     from models.structure_data import StructureData
+    from tasks.outlier_evaluation import OutlierSummary
     from tasks.relax_evaluation import RelaxationEvaluation
 
 TIMED = 100  # structures that the level of theory is timed on
@@ -220,7 +221,9 @@ def dig_command(
     """Measure how near conformers drawn from bonds alone come to a minimum, DiG beside ETKDG, nothing relaxed.
 
     Like atoms may be exchanged and structures mirrored. The minimum is one conformer of many, so a guess far from it
-    may be near another; the nearest of several guesses tells more.
+    may be near another; the nearest of several guesses tells more. How well the likelihood of DiG tells the minima
+    from structures that are none is measured too: noised, with a bond that is too long, and told bonds that are not
+    theirs (AUROC; 0.5 tells nothing, 1 everything).
 
     Example:
 
@@ -230,17 +233,21 @@ def dig_command(
 
     from models.structure_data import read_structures  # noqa: PLC0415
     from tasks.conformer_evaluation import evaluate_conformers  # noqa: PLC0415
+    from tasks.outlier_evaluation import evaluate_outliers  # noqa: PLC0415
 
     stored = read_structures(data)
+    drawn = _drawn(stored, split, limit, seed)
     with counted("molecules") as progress:
         found = evaluate_conformers(
-            _drawn(stored, split, limit, seed),
+            drawn,
             checkpoint=checkpoint,
             samples=samples,
             seed=seed,
             device=device,
             progress=progress,
         )
+    with counted("kinds of structures") as progress:
+        outliers = evaluate_outliers(drawn, checkpoint=checkpoint, seed=seed, device=device, progress=progress)
     if json_only:
         print_json(
             {
@@ -249,6 +256,7 @@ def dig_command(
                 "level": stored.level,
                 "seed": seed,
                 "summaries": [asdict(each) for each in found],
+                **outlier_record(outliers),
             }
         )
         return
@@ -265,6 +273,26 @@ def dig_command(
         for each in found
     ]
     print_table(f"{found[0].n} molecules of {split}, {samples} guesses each; medians of RMSD", columns, rows)
+    told = [
+        (kind.replace("_", " "), outliers.n_outliers[kind], None if value is None else f"{value:.3f}")
+        for kind, value in outliers.auroc.items()
+    ]
+    print_table(f"likelihood of {outliers.n} minima against structures that are none", ("kind", "n", "AUROC"), told)
+
+
+def outlier_record(found: OutlierSummary) -> dict[str, Any]:
+    """The fields of `cairn evaluate dig` that the likelihood has.
+
+    Args:
+        found: Of the same molecules as the conformers.
+    """
+    return {
+        "outlier_auroc": found.auroc,
+        "n_outliers": found.n_outliers,
+        "log_likelihood_per_degree_of_freedom_median": found.median,
+        "log_likelihood_per_degree_of_freedom_p5": found.p5,
+        "likelihood_seconds_mean": found.seconds_mean,
+    }
 
 
 def _drawn(stored: StructureData, split: str, limit: int | None, seed: int) -> list[StructureArrays]:

@@ -21,6 +21,7 @@ from models.generator_sampling import chunks, device_of
 from models.structure_batch import StructureArrays, StructureBatch, collate_structures
 
 KIND = "dig"
+PATH_STEPS = 25  # from an end to its latent: more cost more than they bring, since the path is held to its ends
 
 
 def load_dig(checkpoint: Path | None = None, *, device: str = "auto") -> Dig:
@@ -56,7 +57,7 @@ def guessed_conformers(model: Dig, graph: MolecularGraph, n: int, seed: int) -> 
     found: list[NDArray[np.float64]] = []
     device = next(model.parameters()).device
     for number, chunk in enumerate(chunks([len(graph.numbers)] * n, 1, device)):
-        batch = _batch(graph, [np.zeros((len(graph.numbers), 3))] * len(chunk)).to(device)
+        batch = batch_of([(graph, np.zeros((len(graph.numbers), 3)))] * len(chunk)).to(device)
         drawn = draw_structures(model, batch, DigSampling(seed=seed + number))
         found += list(drawn.cpu().double().numpy())
     return found
@@ -81,11 +82,33 @@ def latent_path(model: Dig, ends: EndPoints, n_images: int) -> list[NDArray[np.f
     common = replace(before.without_stereo(), bonds=before.bonds & after.bonds)
     _check(model, common)
     device = next(model.parameters()).device
-    batch = _batch(common, [ends.reactant.positions]).to(device)
+    batch = batch_of([(common, ends.reactant.positions)]).to(device)
     other = torch.from_numpy(ends.product.positions - ends.product.positions.mean(axis=0)).to(batch.positions)
-    images = interpolate(model, batch, other.unsqueeze(0), n_images)[:, 0]
+    images = interpolate(model, batch, other.unsqueeze(0), n_images, n_steps=PATH_STEPS)[:, 0]
     center = ends.reactant.positions.mean(axis=0)
     return [image + center for image in images.cpu().double().numpy()]
+
+
+def knows(model: Dig, graph: MolecularGraph) -> bool:
+    """Whether a molecule is of the kind that the network was trained on: neutral, closed-shell, of its elements."""
+    known = set(graph.numbers) <= set(model.config.backbone.elements)
+    return known and graph.charge == 0 and graph.multiplicity == 1
+
+
+def batch_of(structures: Sequence[tuple[MolecularGraph, NDArray[np.float64]]]) -> StructureBatch:
+    """Structures with the bonds that they are to have.
+
+    Args:
+        structures: Bonds and positions of each, shape (n_atoms, 3), Angstrom.
+    """
+    batch = collate_structures(
+        [StructureArrays(numbers=np.array(graph.numbers), positions=each) for graph, each in structures]
+    )
+    bonded = torch.zeros_like(batch.bonded)
+    for row, (graph, _) in enumerate(structures):
+        for i, j in graph.bonds:
+            bonded[row, i, j] = bonded[row, j, i] = True
+    return replace(batch, bonded=bonded)
 
 
 def _check(model: Dig, graph: MolecularGraph) -> None:
@@ -93,18 +116,8 @@ def _check(model: Dig, graph: MolecularGraph) -> None:
     if strange:
         names = ", ".join(str(number) for number in strange)
         raise ElementError(f"the network was not trained on the atomic numbers {names}; choose another method")
-    if graph.charge or graph.multiplicity != 1:
+    if not knows(model, graph):
         raise InputError(
             f"the network knows neutral closed-shell molecules alone, not charge {graph.charge:+d} and multiplicity"
             f" {graph.multiplicity}; choose another method"
         )
-
-
-def _batch(graph: MolecularGraph, positions: Sequence[NDArray[np.float64]]) -> StructureBatch:
-    """Structures of one molecule, with its bonds."""
-    numbers = np.array(graph.numbers)
-    batch = collate_structures([StructureArrays(numbers=numbers, positions=each) for each in positions])
-    bonded = torch.zeros_like(batch.bonded)
-    for i, j in graph.bonds:
-        bonded[:, i, j] = bonded[:, j, i] = True
-    return replace(batch, bonded=bonded)

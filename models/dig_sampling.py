@@ -68,6 +68,32 @@ def guided(process: VariancePreserving, predict_noise: Predictor, slope: Slope, 
     return predict
 
 
+def slope_of(model: Dig, batch: StructureBatch, preference: Callable[[Tensor], Tensor]) -> Slope:
+    """Slope of a differentiable preference of clean structures, taken at what the network expects of a noised one.
+
+    As in diffusion posterior sampling (10.48550/arXiv.2209.14687), but for how the expected structure moves with the
+    noised one: by alpha, as for data of unit variance in every direction. The derivative of the network itself is that
+    of its noise over alpha; early, where alpha is small, its errors would tear structures apart.
+
+    Args:
+        model: The network.
+        batch: Atoms and bonds of the structures that are drawn.
+        preference: Logarithm of how much a structure is wanted, of positions (B, N, 3) in Angstrom, shape (B,).
+    """
+    process, predict = model.config.process, noise_predictor_of(model, batch)
+
+    def slope(values: Tensor, times: Tensor) -> Tensor:
+        with torch.no_grad():
+            expected = converted(predict(values, times), values, times, process, source="noise", target="clean")
+        with torch.enable_grad():
+            tracked = process.project(expected, batch.mask).requires_grad_()
+            (gradient,) = torch.autograd.grad(preference(tracked * model.config.scale_angstrom).sum(), tracked)
+        alpha, _ = process.coefficients(times, values)
+        return process.project(alpha * gradient, batch.mask)
+
+    return slope
+
+
 def draw_structures(
     model: Dig,
     batch: StructureBatch,
@@ -144,8 +170,9 @@ def log_density(
     if n_probes is not None:
         generator = torch.Generator().manual_seed(seed)
         same = torch.ones_like(batch.mask[:1])
-        probes = rademacher_probes(n_probes, same, generator, dtype=batch.positions.dtype)
-        probes = probes.expand(-1, len(batch), -1, -1)  # the same ones, so that errors cancel between conformers
+        drawn = [rademacher_probes(n_probes, same, generator, dtype=batch.positions.dtype) for _ in times]
+        # The same ones for every structure, so that errors cancel between conformers.
+        probes = torch.stack(drawn).expand(-1, -1, len(batch), -1, -1)
     found = log_likelihood(process, noise_predictor_of(model, batch), state, times, probes=probes)
     dimension = process.dimension(batch.mask).to(found)
     return found - dimension * torch.log(torch.tensor(scale, dtype=found.dtype))
@@ -155,7 +182,7 @@ def interpolate(model: Dig, batch: StructureBatch, other: Tensor, n_images: int,
     """Structures between two of the same atoms and bonds, through what both become as noise.
 
     Both are carried to noise by the probability flow, the latents joined along a great circle, which keeps their
-    length, and the points on it carried back.
+    length, and the points on it carried back, the ends as well: what they miss is made up for in proportion.
 
     Args:
         model: The network.
@@ -170,23 +197,32 @@ def interpolate(model: Dig, batch: StructureBatch, other: Tensor, n_images: int,
     process, scale = model.config.process, model.config.scale_angstrom
     if n_images < 1:
         raise ConfigurationError(f"n_images is {n_images}; give 1 or more")
-    predict = noise_predictor_of(model, batch)
+    size, last = len(batch), process.schedule.n_steps
     falling = process.schedule.descending_times(n_steps)
     # A structure without any noise is no sample of the process at time 0: both get the same little noise of that time.
     generator = torch.Generator().manual_seed(0)
     noise = noise_source(batch.mask, generator, centered=True, dtype=batch.positions.dtype)()
-    here = torch.zeros(len(batch), dtype=torch.long, device=batch.mask.device)
-    latents = []
-    for each in (batch.positions, other):
-        values = process.noised(process.project(each / scale, batch.mask), noise, here)
-        state = NoisedState(values=values, mask=batch.mask, time=here)
-        latents.append(follow_flow(process, predict, state, falling.flip(0)))
-    images = []
-    for share in torch.arange(1, n_images + 1) / (n_images + 1):
-        point = great_circle(latents[0], latents[1], float(share))
-        state = NoisedState(values=point, mask=batch.mask, time=here + process.schedule.n_steps)
-        images.append(_cleaned(process, predict, follow_flow(process, predict, state, falling)) * scale)
-    return torch.stack(images)
+    both = _repeated(batch, 2)
+    here = torch.zeros(2 * size, dtype=torch.long, device=batch.mask.device)
+    ends = process.project(torch.cat([batch.positions, other]) / scale, both.mask)
+    state = NoisedState(values=process.noised(ends, noise.repeat(2, 1, 1), here), mask=both.mask, time=here)
+    first, second = follow_flow(process, noise_predictor_of(model, both), state, falling.flip(0)).split(size)
+    shares = torch.linspace(0.0, 1.0, n_images + 2)
+    points = torch.cat([great_circle(first, second, float(share)) for share in shares])
+    every = _repeated(batch, n_images + 2)
+    predict = noise_predictor_of(model, every)
+    state = NoisedState(values=points, mask=every.mask, time=torch.full((len(every),), last, device=here.device))
+    images = _cleaned(process, predict, follow_flow(process, predict, state, falling)) * scale
+    images = images.reshape(n_images + 2, *batch.positions.shape)
+    # What the way there and back misses of the ends is made up for along the path.
+    missed = [end * scale - image for end, image in zip(ends.split(size), (images[0], images[-1]), strict=True)]
+    share = shares[1:-1, None, None, None].to(images)
+    return images[1:-1] + (1.0 - share) * missed[0] + share * missed[1]
+
+
+def _repeated(batch: StructureBatch, times: int) -> StructureBatch:
+    """The whole batch several times over."""
+    return batch.select(torch.arange(len(batch)).repeat(times))
 
 
 def great_circle(first: Tensor, second: Tensor, share: float) -> Tensor:

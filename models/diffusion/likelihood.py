@@ -13,7 +13,7 @@ than those that end at 0.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -44,23 +44,28 @@ def log_likelihood(
         times: Integer times, rising to the last of the schedule, shape (n_intervals + 1,). The density is that at the
             first time: begin at 1 if the schedule has no noise at 0, where no network is trained.
         probes: Rademacher probes (`models.diffusion.noise.rademacher_probes`), shape (n_probes, batch, ...,
-            n_atoms, 3); the same ones serve every step, so that the estimate is smooth in the values.
+            n_atoms, 3), the same ones at every time; or (n_intervals + 1, n_probes, batch, ..., n_atoms, 3), others
+            at every time, whose errors partly cancel. Either way the estimate is smooth in the values.
 
     Returns:
         Shape (batch,), in units of the inverse volume.
 
     Raises:
-        ConfigurationError: If the times do not rise from that of the state to the end of the schedule.
+        ConfigurationError: If the times do not rise from that of the state to the end of the schedule, or the probes
+            are not as many.
     """
     _check_times(process, state, times)
+    each = _probes_of_times(state.values, times, probes)
     values, mask = process.project(state.values, state.mask), state.mask
     total = torch.zeros(values.shape[0], dtype=values.dtype, device=values.device)
     angles = process.schedule.angle(times).to(values.dtype)
     for place, (now, later) in enumerate(itertools.pairwise(times.tolist())):
         turn = angles[place + 1] - angles[place]
-        first, first_divergence = _velocity_and_divergence(process, predict_noise, values, mask, now, probes)
+        first, first_divergence = _velocity_and_divergence(process, predict_noise, values, mask, now, each[place])
         moved = values + turn * first
-        second, second_divergence = _velocity_and_divergence(process, predict_noise, moved, mask, later, probes)
+        second, second_divergence = _velocity_and_divergence(
+            process, predict_noise, moved, mask, later, each[place + 1]
+        )
         values = values + 0.5 * turn * (first + second)
         total = total + 0.5 * turn * (first_divergence + second_divergence)
     prior = process.prior_log_density(values, mask)
@@ -75,6 +80,18 @@ def _check_times(process: VariancePreserving, state: NoisedState, times: Tensor)
             f"times must rise from that of the state, {sorted(set(state.time.flatten().tolist()))},"
             f" to {process.schedule.n_steps}, the end of the schedule; got {times.tolist()}"
         )
+
+
+def _probes_of_times(values: Tensor, times: Tensor, probes: Tensor | None) -> Sequence[Tensor | None]:
+    """Probes for each of the times."""
+    if probes is None or probes.ndim == values.ndim + 1:
+        return [probes] * len(times)
+    if probes.ndim != values.ndim + 2 or len(probes) != len(times):
+        raise ConfigurationError(
+            f"probes of shape {tuple(probes.shape)} serve neither every time nor each of {len(times)} times for values"
+            f" of shape {tuple(values.shape)}; give (n_probes, ...) or ({len(times)}, n_probes, ...)"
+        )
+    return probes.unbind(0)
 
 
 def _velocity_and_divergence(

@@ -73,4 +73,7 @@ def test_the_command_prints_both_ways_side_by_side(molecules, weights, tmp_path)
     record = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
     assert [each["method"] for each in record["summaries"]] == ["dig", "etkdg"]
     assert record["level"] == "GFN2-xTB"
+    assert set(record["n_outliers"]) == set(record["outlier_auroc"])
+    assert record["n_outliers"]["stretched_bond"] == 2
+    assert record["log_likelihood_per_degree_of_freedom_p5"] <= record["log_likelihood_per_degree_of_freedom_median"]
     assert "etkdg" in CliRunner().invoke(app, words, catch_exceptions=False).stdout

@@ -67,6 +67,21 @@ def test_more_probes_are_the_mean_of_their_estimates(data, generator):
     assert torch.allclose(both, (each[0] + each[1]) / 2)
 
 
+def test_other_probes_at_every_time_err_less_than_the_same_ones(data, generator):
+    process = VariancePreserving(schedule=polynomial_schedule(N_STEPS), centered=data.centered)
+    values, mask = data.draw(1, generator).expand(200, -1, -1), data.mask(200)
+    times, predict = torch.arange(0, N_STEPS + 1, 4), data.noise_predictor(process)
+    state = at(process, values, mask, 0)
+    exact = float(log_likelihood(process, predict, at(process, values[:1], mask[:1], 0), times))
+    same = rademacher_probes(1, mask, generator, dtype=torch.float64)
+    others = torch.stack([rademacher_probes(1, mask, generator, dtype=torch.float64) for _ in times])
+    errors = [log_likelihood(process, predict, state, times, probes=probes) - exact for probes in (same, others)]
+    assert float(errors[1].std()) < 0.5 * float(errors[0].std())
+    assert float(errors[1].mean()) == pytest.approx(0.0, abs=3 * float(errors[1].std()) / math.sqrt(200))
+    with pytest.raises(ConfigurationError, match="neither every time nor each of 51 times"):
+        log_likelihood(process, predict, state, times, probes=others[:-1])
+
+
 def test_objects_that_depend_on_each_other_have_one_joint_density(anisotropic_data, generator):
     data = anisotropic_data
     process = VariancePreserving(schedule=polynomial_schedule(N_STEPS), centered=False)
