@@ -24,6 +24,7 @@ from db.tables import CalculationKind
 from tasks.barrier_head_weights import barrier_head_settings, check_barrier_head
 from tasks.generators import check_generator, generator_settings
 from tasks.log import event_log
+from tasks.outliers import outlier_settings, outlier_weights
 from tasks.refinement import check_refinement, refinement_settings
 from tasks.relaxation_weights import check_relaxation, relaxation_settings
 from tasks.settings import ExploreSettings, load_settings
@@ -65,6 +66,7 @@ def check_settings(settings: ExploreSettings) -> None:
     check_generator(settings)
     check_relaxation(settings.relaxation)
     check_refinement(settings.refinement)
+    outlier_weights(settings.outliers)
     if settings.search.neb_level is not None:
         check_forces(resolve_level(settings.search.neb_level))
     check_barrier_head(settings)
@@ -89,13 +91,16 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
     }
     left_out |= {"ladder", "verification"}  # what is done with the network once it is there
     values = settings.model_dump(mode="json", exclude=left_out)
-    del values["sampling"]["device"], values["relaxation"], values["refinement"], values["barrier_head"]
+    del values["sampling"]["device"]
+    for section in ("relaxation", "refinement", "outliers", "barrier_head"):  # told below, by their weights
+        del values[section]
     if settings.growth == GrowthSettings():  # campaigns from before there was a choice keep their names
         del values["growth"]
     return {
         **values,
         **relaxation_settings(settings.relaxation),
         **refinement_settings(settings.refinement),
+        **outlier_settings(settings.outliers),
         **generator_settings(settings),
         **barrier_head_settings(settings),
         "seeds": sorted({species.key for species in seed_species(settings)}),
@@ -112,7 +117,7 @@ def specified(settings: ExploreSettings) -> dict[str, Any]:
     """Everything that was asked for of a campaign, as JSON values, without what belongs to the machine that runs it."""
     values = settings.model_dump(mode="json", exclude={"name", "database", "report", "log", "budget", "runner"})
     del values["workers"]["n_workers"], values["workers"]["cores"], values["sampling"]["device"]
-    del values["relaxation"]["device"], values["refinement"]["device"]
+    del values["relaxation"]["device"], values["refinement"]["device"], values["outliers"]["device"]
     values["refinement"]["committee"] = [str(path.resolve()) for path in settings.refinement.committee]
     if values["barrier_head"] is not None:
         del values["barrier_head"]["device"]
@@ -122,6 +127,7 @@ def specified(settings: ExploreSettings) -> dict[str, Any]:
         (values, "confidence"),
         (values["relaxation"], "checkpoint"),
         (values["refinement"], "checkpoint"),
+        (values["outliers"], "checkpoint"),
         *([] if values["barrier_head"] is None else [(values["barrier_head"], "checkpoint")]),
     ):
         if section[name] is not None:

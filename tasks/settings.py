@@ -161,6 +161,22 @@ class RefinementSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutlierSettings:
+    """Which end points triage doubts because a trained DiG finds them unlikely for their bonds.
+
+    Attributes:
+        least_log_likelihood: Reactions with a molecule below it at an end go to the search, nats a degree of freedom
+            at lengths in Angstrom; None for no bound, and no network.
+        checkpoint: Weights of DiG; None takes those that are shipped.
+        device: `auto`, `cpu` or `cuda`.
+    """
+
+    least_log_likelihood: float | None = None
+    checkpoint: Path | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BarrierHeadSettings:
     """What expects the barriers of candidates before they are polished, and rejects the hopeless.
 
@@ -258,6 +274,7 @@ class ExploreSettings(BaseSettings):
     end_points: EndPointSettings = EndPointSettings()
     relaxation: RelaxationSettings = RelaxationSettings()
     refinement: RefinementSettings = RefinementSettings()
+    outliers: OutlierSettings = OutlierSettings()
     # Half of what a single pair may spend: most searches that go astray stay astray, and a network has many.
     search: SearchSettings = SearchSettings(budget_gradient_calls=1500)
     sampling: SamplingSettings = SamplingSettings()

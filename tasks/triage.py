@@ -43,6 +43,7 @@ from tasks.barrier_head import weigh_candidates
 from tasks.barrier_head_weights import barrier_head_weights
 from tasks.generators import error_judge, make_generator, runs_on_gpu, weights_of
 from tasks.log import event_log
+from tasks.outliers import outlier_weights, unlikely_ends
 from tasks.plan import calculation_settings, candidate_settings, network_of, preparation_settings
 from tasks.refinement import doubts_of, refinement_weights, with_refined
 from tasks.settings import ExploreSettings
@@ -317,7 +318,8 @@ def _look(
         for candidate, pair in zip(best, ends.values(), strict=True)
     ]
     doubts = doubts_of([candidates.get(key, []) for key in ends], list(ends.values()), settings.refinement)
-    faults = [(*own, *further) for own, further in zip(faults, doubts, strict=True)]
+    unlikely = unlikely_ends(list(ends.values()), settings.outliers)
+    faults = [(*own, *further, *last) for own, further, last in zip(faults, doubts, unlikely, strict=True)]
     calibrated = error_judge(settings) is not None
     return dict(zip(ends, first_look(settings.verify, best, faults, calibrated=calibrated), strict=True))
 
@@ -343,6 +345,8 @@ def _record_weights(session: Session, settings: ExploreSettings) -> None:
     used = {} if (head := barrier_head_weights(settings)) is None else {"barrier_head": head}
     for force_field in refinement_weights(settings.refinement)[:1]:
         used["potential"] = force_field
+    if (dig := outlier_weights(settings.outliers)) is not None:
+        used["dig"] = dig
     if settings.generator != "classical":
         used["generator"], used["confidence"] = weights_of(settings)
     for name, file in used.items():
