@@ -15,9 +15,9 @@ def blocks(page, language):
     return re.findall(rf"^```{language}\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
 
 
-def tested_blocks(page, *languages):
+def blocks_to_run(page, *languages):
     """(language, content) of the blocks in order, but for those under a mark that says why they are not run."""
-    found = re.findall(r"(?:^(<!-- .*-->)\n)?^```(\w+)\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"(?:^(<!-- [^\n]*-->)\n)?^```(\w+)\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     return [
         (language, content)
         for mark, language, content in found

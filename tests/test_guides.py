@@ -14,7 +14,7 @@ from ase.build import molecule
 from chem.levels import read_levels, resolve_level
 from chem.potential import GradientCounter, attach
 from chem.types import Geometry
-from tests.guides import GUIDES, blocks, replacements, tested_blocks
+from tests.guides import GUIDES, blocks, replacements, blocks_to_run
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,7 +48,7 @@ def test_the_level_of_the_guide_is_the_gfn1_that_cairn_knows(name, tmp_path, mon
 def test_the_tutorial_runs(tmp_path):
     page = GUIDES["docs/tutorial.md"]
     lines = ["set -eu", f'cairn() {{ "{sys.executable}" -m cli.main "$@"; }}']
-    for language, content in tested_blocks(page, "sh", "python"):
+    for language, content in blocks_to_run(page, "sh", "python"):
         for old, new in replacements(page).items():
             content = content.replace(old, new)  # noqa: PLW2901
         lines.append(content if language == "sh" else f'"{sys.executable}" - <<\'PROGRAM\'\n{content}PROGRAM\n')
