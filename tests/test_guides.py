@@ -11,10 +11,14 @@ import numpy as np
 import pytest
 from ase.build import molecule
 
+from chem.generator import EndPoints
 from chem.levels import read_levels, resolve_level
 from chem.potential import GradientCounter, attach
 from chem.types import Geometry
-from tests.guides import GUIDES, blocks, replacements, blocks_to_run
+from tasks.generators import make_generator
+from tasks.plan import candidate_settings, check_settings
+from tasks.settings import load_settings
+from tests.guides import GUIDES, blocks, blocks_to_run, replacements
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,6 +48,23 @@ def test_the_level_of_the_guide_is_the_gfn1_that_cairn_knows(name, tmp_path, mon
     assert resolve_level("my-gfn1", entries=entries).key.startswith("my-GFN1/")
 
 
+def test_the_generator_of_the_guide_guesses_as_its_configuration_says(tmp_path, monkeypatch):
+    page = "docs/own_generator.md"
+    (tmp_path / "my_generator.py").write_text(block_of(page, "python", "# my_generator.py"), encoding="utf-8")
+    (tmp_path / "my_campaign.yaml").write_text(block_of(page, "yaml", "# my_campaign.yaml"), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_generator", raising=False)
+    settings = load_settings(tmp_path / "my_campaign.yaml")
+    check_settings(settings)
+    assert candidate_settings(settings)["generator_version"] == "1"
+    ends = EndPoints(
+        reactant=Geometry(numbers=[6, 7, 1], positions=[[0, 0, 0], [0, 0, 1.15], [0, 0, -1.07]]),
+        product=Geometry(numbers=[6, 7, 1], positions=[[0, 0, 0], [0, 0, 1.17], [0, 0, 2.17]]),
+    )
+    (candidates,) = make_generator(settings).generate([ends])
+    assert [one.geometry.positions[2, 2] for one in candidates] == pytest.approx([0.55, -0.098, 1.198])
+
+
 @pytest.mark.slow
 def test_the_tutorial_runs(tmp_path):
     page = GUIDES["docs/tutorial.md"]
@@ -51,7 +72,7 @@ def test_the_tutorial_runs(tmp_path):
     for language, content in blocks_to_run(page, "sh", "python"):
         for old, new in replacements(page).items():
             content = content.replace(old, new)  # noqa: PLW2901
-        lines.append(content if language == "sh" else f'"{sys.executable}" - <<\'PROGRAM\'\n{content}PROGRAM\n')
+        lines.append(content if language == "sh" else f"\"{sys.executable}\" - <<'PROGRAM'\n{content}PROGRAM\n")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CAIRN_")}
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)],
