@@ -95,8 +95,9 @@ def own_identity(path: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _load(path: str, arguments: str) -> OwnGenerator:
+    maker = _maker(path)
     try:
-        generator = _maker(path)(**json.loads(arguments))
+        generator = maker(**json.loads(arguments))
     except Exception as error:  # what a foreign class raises is its own choice
         raise ConfigurationError(
             f"generator {path} cannot be made from generator_arguments {arguments}: {type(error).__name__}: {error}"
@@ -111,9 +112,10 @@ def _maker(path: str) -> Any:
     try:
         found = import_module(module)
     except Exception as error:  # importing a foreign module runs it
+        missing = isinstance(error, ModuleNotFoundError)
+        remedy = "install it, or name its folder in PYTHONPATH" if missing else "mend it"
         raise ConfigurationError(
-            f"generator {path}: the module {module!r} cannot be imported ({type(error).__name__}: {error}); install it,"
-            " or name its folder in PYTHONPATH"
+            f"generator {path}: the module {module!r} cannot be imported ({type(error).__name__}: {error}); {remedy}"
         ) from error
     maker = getattr(found, member, None)
     if not callable(maker):
