@@ -32,7 +32,10 @@ def explore_command(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; as many as the cores allow.")] = None,
     generator: Annotated[
-        str | None, typer.Option(help="reactdiff: the trained network; classical: interpolated distances, no training.")
+        str | None,
+        typer.Option(
+            help="reactdiff: the trained network; classical: interpolated distances, no training; or module:Class."
+        ),
     ] = None,
     verify: Annotated[
         str | None,

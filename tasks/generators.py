@@ -1,7 +1,7 @@
 """Which generator guesses the transition states.
 
 The network is imported where it is used: the command line, the worker processes and classical campaigns do without
-torch.
+torch. So is a generator of the user's own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from chem.guess import ClassicalGenerator
 from chem.triage import Calibration
 from chem.types import TSCandidate
 from models.weights_file import WeightsFile, find_weights
+from tasks.own_generator import load_own, own_identity
 from tasks.settings import ExploreSettings, SamplingSettings
 
 NETWORK = "reactdiff"
@@ -80,17 +81,20 @@ def make_generator(settings: ExploreSettings) -> Generator:
     """The generator that the settings name; the network is loaded once in a process.
 
     Raises:
-        ConfigurationError: The number of candidates is out of range, or weights are missing or do not fit.
+        ConfigurationError: The number of candidates is out of range, weights are missing or do not fit, or a generator
+            of one's own cannot be made.
     """
     if settings.generator == "classical":
         return ClassicalGenerator(n_candidates=number_of_candidates(settings))
+    if settings.generator != NETWORK:
+        return load_own(settings.generator, settings.generator_arguments)
     checkpoint, confidence = weights_of(settings)
     return _load(checkpoint.path, confidence.path, settings.sampling, number_of_candidates(settings), settings.seed)
 
 
 def runs_on_gpu(settings: ExploreSettings) -> bool:
-    """Whether the generator that the settings name would run on a GPU of this machine."""
-    if settings.generator == "classical":
+    """Whether the generator that the settings name would run on a GPU of this machine; one's own counts as not."""
+    if settings.generator != NETWORK:
         return False
     from models.generator_sampling import device_of  # noqa: PLC0415
 
@@ -103,7 +107,7 @@ def error_judge(settings: ExploreSettings) -> ErrorJudge | None:
     Raises:
         ConfigurationError: Weights are missing or do not fit.
     """
-    return None if settings.generator == "classical" else _load_judge(weights_of(settings)[1].path)
+    return None if settings.generator != NETWORK else _load_judge(weights_of(settings)[1].path)
 
 
 @lru_cache(maxsize=1)
@@ -136,12 +140,12 @@ def weights_of(settings: ExploreSettings) -> tuple[WeightsFile, WeightsFile]:
 
 
 def check_generator(settings: ExploreSettings) -> None:
-    """Meet what may be wrong with the generator before any work starts; loads nothing.
+    """Meet what may be wrong with the generator before any work starts; loads no network of Cairn's.
 
     Raises:
         ConfigurationError: As `make_generator`.
     """
-    if settings.generator == "classical":
+    if settings.generator != NETWORK:
         make_generator(settings)
     else:
         weights_of(settings)
@@ -149,6 +153,8 @@ def check_generator(settings: ExploreSettings) -> None:
 
 def generator_settings(settings: ExploreSettings) -> dict[str, Any]:
     """What decides the guesses of a generator between given end points, as JSON values."""
+    if ":" in settings.generator:
+        return own_identity(settings.generator, settings.generator_arguments)
     values = {
         "generator": settings.generator,
         "candidates": number_of_candidates(settings),

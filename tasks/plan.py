@@ -86,6 +86,7 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
         "workers",
         "runner",
         "level",
+        "generator_arguments",
         "checkpoint",
         "confidence",
     }

@@ -10,9 +10,9 @@ import os
 import reprlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -260,7 +260,8 @@ class ExploreSettings(BaseSettings):
     level: str = "gfn2"
     levels: Path | None = None
     seed: int = Field(default=2026, ge=0)
-    generator: Literal["reactdiff", "classical"] = "reactdiff"
+    generator: str = "reactdiff"
+    generator_arguments: dict[str, JsonValue] = Field(default_factory=dict)
     candidates: int | None = Field(default=None, ge=1)
     checkpoint: Path | None = None
     confidence: Path | None = None
@@ -286,6 +287,17 @@ class ExploreSettings(BaseSettings):
     verification: VerificationSettings = VerificationSettings()
     workers: WorkerLimits = WorkerLimits()
     runner: RunnerSettings = RunnerSettings()
+
+    @model_validator(mode="after")
+    def _names_a_generator(self) -> Self:
+        own = ":" in self.generator
+        if self.generator not in {"reactdiff", "classical"} and not own:
+            raise ValueError(f"generator must be reactdiff, classical or module:Class, got {self.generator!r}")
+        if self.generator_arguments and not own:
+            raise ValueError(f"generator_arguments are for a generator module:Class, not for {self.generator}")
+        if self.candidates is not None and own:
+            raise ValueError(f"candidates is not for {self.generator}; its generator_arguments say how many it makes")
+        return self
 
     @property
     def theory(self) -> LevelOfTheory:

@@ -41,7 +41,7 @@ from db.transition_states import transition_states
 from db.work import enqueue
 from tasks.barrier_head import weigh_candidates
 from tasks.barrier_head_weights import barrier_head_weights
-from tasks.generators import error_judge, make_generator, runs_on_gpu, weights_of
+from tasks.generators import NETWORK, error_judge, make_generator, runs_on_gpu, weights_of
 from tasks.log import event_log
 from tasks.outliers import outlier_weights, unlikely_ends
 from tasks.plan import calculation_settings, candidate_settings, network_of, preparation_settings
@@ -347,7 +347,7 @@ def _record_weights(session: Session, settings: ExploreSettings) -> None:
         used["potential"] = force_field
     if (dig := outlier_weights(settings.outliers)) is not None:
         used["dig"] = dig
-    if settings.generator != "classical":
+    if settings.generator == NETWORK:
         used["generator"], used["confidence"] = weights_of(settings)
     for name, file in used.items():
         add_model_version(session, name=name, checkpoint_hash=file.sha256, metrics=file.card, active=True)
