@@ -21,6 +21,7 @@ from chem.guess import ClassicalGenerator
 from chem.triage import Calibration
 from chem.types import TSCandidate
 from models.weights_file import WeightsFile, find_weights
+from tasks.own_generator import is_own_generator, own_generator
 from tasks.settings import ExploreSettings, SamplingSettings
 
 NETWORK = "reactdiff"
@@ -77,20 +78,25 @@ class LearnedGenerator:
 
 
 def make_generator(settings: ExploreSettings) -> Generator:
-    """The generator that the settings name; the network is loaded once in a process.
+    """The generator that the settings name; a network or a class of one's own is loaded once in a process.
 
     Raises:
-        ConfigurationError: The number of candidates is out of range, or weights are missing or do not fit.
+        ConfigurationError: The number of candidates is out of range, weights are missing or do not fit, or there is no
+            such class.
     """
     if settings.generator == "classical":
         return ClassicalGenerator(n_candidates=number_of_candidates(settings))
+    if is_own_generator(settings.generator):
+        return own_generator(
+            settings.generator, settings.generator_arguments, candidates=settings.candidates, seed=settings.seed
+        )
     checkpoint, confidence = weights_of(settings)
     return _load(checkpoint.path, confidence.path, settings.sampling, number_of_candidates(settings), settings.seed)
 
 
 def runs_on_gpu(settings: ExploreSettings) -> bool:
-    """Whether the generator that the settings name would run on a GPU of this machine."""
-    if settings.generator == "classical":
+    """Whether the network would run on a GPU of this machine; where a class of one's own runs is not known."""
+    if settings.generator != NETWORK:
         return False
     from models.generator_sampling import device_of  # noqa: PLC0415
 
@@ -103,7 +109,7 @@ def error_judge(settings: ExploreSettings) -> ErrorJudge | None:
     Raises:
         ConfigurationError: Weights are missing or do not fit.
     """
-    return None if settings.generator == "classical" else _load_judge(weights_of(settings)[1].path)
+    return _load_judge(weights_of(settings)[1].path) if settings.generator == NETWORK else None
 
 
 @lru_cache(maxsize=1)
@@ -114,7 +120,7 @@ def _load_judge(confidence: Path) -> ErrorJudge:
 
 
 def number_of_candidates(settings: ExploreSettings) -> int:
-    """Guesses for each pair of end points."""
+    """Guesses for each pair of end points, of the generators that are shipped."""
     return DEFAULT_CANDIDATES[settings.generator] if settings.candidates is None else settings.candidates
 
 
@@ -136,19 +142,28 @@ def weights_of(settings: ExploreSettings) -> tuple[WeightsFile, WeightsFile]:
 
 
 def check_generator(settings: ExploreSettings) -> None:
-    """Meet what may be wrong with the generator before any work starts; loads nothing.
+    """Meet what may be wrong with the generator before any work starts; loads no weights that are shipped.
 
     Raises:
         ConfigurationError: As `make_generator`.
     """
-    if settings.generator == "classical":
-        make_generator(settings)
-    else:
+    if settings.generator_arguments and not is_own_generator(settings.generator):
+        raise ConfigurationError(f"generator {settings.generator} takes no generator_arguments; leave them out")
+    if settings.generator == NETWORK:
         weights_of(settings)
+    else:
+        make_generator(settings)
 
 
 def generator_settings(settings: ExploreSettings) -> dict[str, Any]:
     """What decides the guesses of a generator between given end points, as JSON values."""
+    if is_own_generator(settings.generator):
+        return {
+            "generator": settings.generator,
+            "generator_arguments": settings.generator_arguments,
+            "candidates": settings.candidates,
+            "seed": settings.seed,
+        }
     values = {
         "generator": settings.generator,
         "candidates": number_of_candidates(settings),

@@ -80,6 +80,7 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
         "level",
         "checkpoint",
         "confidence",
+        "generator_arguments",
     }
     left_out |= {"ladder", "verification"}  # what is done with the network once it is there
     values = settings.model_dump(mode="json", exclude=left_out)

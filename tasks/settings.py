@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -33,9 +33,11 @@ from chem.triage import Policy, QuantileRule, RiskRule, Rule
 from chem.types import LevelOfTheory
 from chem.verification import VerificationSettings
 from chem.yaml_file import read_yaml
+from tasks.own_generator import is_own_generator
 from tasks.workers import WorkerLimits
 
 PREFIX = "CAIRN_"
+GENERATORS = ("reactdiff", "classical")  # those that are shipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +184,8 @@ class ExploreSettings(BaseSettings):
     level: str = "gfn2"
     levels: Path | None = None
     seed: int = Field(default=2026, ge=0)
-    generator: Literal["reactdiff", "classical"] = "reactdiff"
+    generator: str = "reactdiff"
+    generator_arguments: dict[str, Any] = Field(default_factory=dict)
     candidates: int | None = Field(default=None, ge=1)
     checkpoint: Path | None = None
     confidence: Path | None = None
@@ -205,6 +208,13 @@ class ExploreSettings(BaseSettings):
     verification: VerificationSettings = VerificationSettings()
     workers: WorkerLimits = WorkerLimits()
     runner: RunnerSettings = RunnerSettings()
+
+    @field_validator("generator")
+    @classmethod
+    def _is_a_generator(cls, name: str) -> str:
+        if name not in GENERATORS and not (is_own_generator(name) and all(name.split(":", 1))):
+            raise ConfigurationError(f"unknown generator {name!r}; give {', '.join(GENERATORS)} or module:Class")
+        return name
 
     @property
     def theory(self) -> LevelOfTheory:

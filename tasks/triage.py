@@ -39,7 +39,7 @@ from db.store import add_candidates, add_model_version
 from db.tables import CalculationKind
 from db.transition_states import transition_states
 from db.work import enqueue
-from tasks.generators import error_judge, make_generator, runs_on_gpu, weights_of
+from tasks.generators import NETWORK, error_judge, make_generator, runs_on_gpu, weights_of
 from tasks.log import event_log
 from tasks.plan import calculation_settings, candidate_settings, network_of, preparation_settings
 from tasks.settings import ExploreSettings
@@ -331,7 +331,7 @@ def _enqueue(session: Session, settings: ExploreSettings, kind: CalculationKind,
 
 def _record_weights(session: Session, settings: ExploreSettings) -> None:
     """Note which weights made the candidates, with what is known of them."""
-    if settings.generator == "classical":
+    if settings.generator != NETWORK:
         return
     for name, file in zip(("generator", "confidence"), weights_of(settings), strict=True):
         add_model_version(session, name=name, checkpoint_hash=file.sha256, metrics=file.card, active=True)
