@@ -32,8 +32,9 @@ def explore_command(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; as many as the cores allow.")] = None,
     generator: Annotated[
-        str | None, typer.Option(
-            help="reactdiff: the trained network; classical: interpolated distances, no training; module:Class: your own."
+        str | None,
+        typer.Option(
+            help="reactdiff: the trained network; classical: interpolated distances; module:Class: one of your own."
         ),
     ] = None,
     verify: Annotated[

@@ -100,5 +100,7 @@ def _made(name: str, arguments: str, candidates: int | None, seed: int) -> Gener
             f"generator {name} cannot be made from its arguments: {type(error).__name__}: {error}"
         ) from error
     if not (isinstance(getattr(made, "name", None), str) and callable(getattr(made, "generate", None))):
-        raise ConfigurationError(f"generator {name} needs a `name` and `generate(reactions)`; see docs/own_generator.md")
+        raise ConfigurationError(
+            f"generator {name} needs a `name` and `generate(reactions)`; see docs/own_generator.md"
+        )
     return CheckedGenerator(made, name)
