@@ -128,7 +128,7 @@ def main() -> None:
         engine.dispose()
         unfinished.rename(database)
     began = time.perf_counter()
-    content = load_content(database, campaign=CAMPAIGN, level_key=None)
+    content = load_content(database, campaign=CAMPAIGN, level=None)
     read = time.perf_counter() - began
     began = time.perf_counter()
     path = write_report(content, given.folder / f"tree_{given.reactions}.html")

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 Campaign = Annotated[str | None, typer.Option(help="Only what this campaign reached; default: the whole database.")]
 Level = Annotated[
     str | None,
-    typer.Option(metavar="KEY", help="Barriers of this level of theory alone; default: the best verdict of any."),
+    typer.Option(
+        help="Barriers of this level of theory alone: its key, or its name such as gfn2; default: the best verdict."
+    ),
 ]
 
 
@@ -43,7 +45,7 @@ def report_command(
     from report.source import load_content  # noqa: PLC0415
 
     check_output(output)
-    content = load_content(database, campaign=campaign, level_key=level)
+    content = load_content(database, campaign=campaign, level=level)
     write_report(content, output)
     record = report_record(content, output, shown_url(database))
     if json_only:

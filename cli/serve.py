@@ -43,7 +43,7 @@ def serve_command(
     from report.live import LiveReport  # noqa: PLC0415
     from report.serving import address_of, is_local, listening_socket, serve  # noqa: PLC0415
 
-    report = LiveReport(database, campaign=campaign, level_key=level)
+    report = LiveReport(database, campaign=campaign, level=level)
     with listening_socket(host, port) as listener:
         address = address_of(listener)
         if not is_local(host):

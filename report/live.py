@@ -27,6 +27,7 @@ from chem.errors import ConfigurationError, DatabaseError, InputError
 from chem.outcomes import Status
 from db import queries
 from db.engine import open_database
+from db.level_names import level_key_of
 from report.content import ReportContent, State
 from report.detail import reaction_detail
 from report.direction import turned
@@ -36,7 +37,7 @@ from report.html import content_security_policy, render_report
 from report.page_data import finite_json, json_text
 from report.paths import TRUSTED, passes_from, path_to, usable
 from report.records import path_record, reaction_record, species_record
-from report.source import check_level, understood
+from report.source import understood
 
 YOUNGEST_S = 5.0  # for how long a page is good; ten times as long as it took to make, where that is longer
 MOST_AT_ONCE = 1_000  # entries of one answer
@@ -86,21 +87,22 @@ class LiveReport:
     Args:
         url: Of the database.
         campaign: Name of a campaign; None for the whole database.
-        level_key: Barriers of this level of theory alone; None for all.
+        level: Barriers of this level of theory alone, by its key or name; None for all.
 
     Raises:
         DatabaseError: It cannot be opened, is not Cairn's, or is damaged.
         ConfigurationError: There is no such campaign or level of theory in it.
     """
 
-    def __init__(self, url: str, *, campaign: str | None = None, level_key: str | None = None) -> None:
-        self.url, self.campaign, self.level_key = url, campaign, level_key
+    def __init__(self, url: str, *, campaign: str | None = None, level: str | None = None) -> None:
+        self.url, self.campaign = url, campaign
+        self.level_key: str | None = None
         self.engine: Engine = open_database(url, create=False, read_only=True)
         self._lock = threading.Lock()
         self._snapshot: _Snapshot | None = None
         try:
             with understood(self.engine, url) as session:
-                check_level(session, level_key)
+                self.level_key = None if level is None else level_key_of(session, level)
             self.snapshot()
         except BaseException:
             self.engine.dispose()

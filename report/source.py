@@ -6,24 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from chem.errors import CairnError, ConfigurationError, DatabaseError
+from chem.errors import CairnError, DatabaseError
 from db.engine import open_database, reading, shown_url
-from db.tables import LevelRow
+from db.level_names import level_key_of
 from report.content import ReportContent
 from report.from_database import campaign_report
 
 
-def load_content(url: str | Path, *, campaign: str | None, level_key: str | None) -> ReportContent:
+def load_content(url: str | Path, *, campaign: str | None, level: str | None) -> ReportContent:
     """Everything that a report of a database shows.
 
     Args:
         url: Of the database, which is not written to.
         campaign: Name of a campaign; None for the whole database.
-        level_key: Barriers, searches and failures of this level of theory alone; None for all.
+        level: Barriers, searches and failures of this level of theory alone, by its key or name; None for all.
 
     Raises:
         DatabaseError: It cannot be opened, is not Cairn's, or is damaged.
@@ -32,7 +32,7 @@ def load_content(url: str | Path, *, campaign: str | None, level_key: str | None
     engine = open_database(url, create=False, read_only=True)
     try:
         with understood(engine, url) as session:
-            check_level(session, level_key)
+            level_key = None if level is None else level_key_of(session, level)
             return campaign_report(session, campaign, level_key=level_key)
     finally:
         engine.dispose()
@@ -55,19 +55,6 @@ def understood(engine: Engine, url: str | Path) -> Iterator[Session]:
             f"database {shown_url(url)} holds what Cairn cannot read ({type(error).__name__}: {_short(error)});"
             " `cairn db check` says more, a backup may be whole"
         ) from error
-
-
-def check_level(session: Session, level_key: str | None) -> None:
-    """Refuse a level of theory at which the database holds nothing.
-
-    Raises:
-        ConfigurationError: It is named, with those that are there.
-    """
-    known = sorted(set(session.scalars(select(LevelRow.key))))
-    if level_key is not None and level_key not in known:
-        raise ConfigurationError(
-            f"the database holds nothing at the level of theory {level_key!r}; known are {', '.join(known) or 'none'}"
-        )
 
 
 def _short(error: Exception, most: int = 200) -> str:

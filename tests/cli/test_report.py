@@ -43,15 +43,16 @@ def test_a_whole_database_becomes_one_file_and_stays_as_it_was(database, tmp_pat
 def test_a_campaign_and_a_level_can_be_named(database, tmp_path, capsys):
     path, name = database
     given = ["report", "--db", f"sqlite:///{path}", "-o", str(tmp_path / "page.html")]
-    assert run([*given, "--campaign", name, "--level", "GFN2-xTB"]) == 0
-    assert "1 reactions" in capsys.readouterr().out
+    for level in ("GFN2-xTB", "gfn2"):  # by its key, or by the name under which it ran
+        assert run([*given, "--campaign", name, "--level", level]) == 0
+        assert "1 reactions" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
         (["--campaign", "nobody"], "no campaign 'nobody'"),
-        (["--level", "gfn7"], "known are GFN2-xTB"),
+        (["--level", "gfn7"], "it holds: gfn2 (GFN2-xTB)"),
         (["-o", "nowhere/page.html"], "nowhere"),
         (["--db", "sqlite:///missing.db"], "missing.db"),
     ],

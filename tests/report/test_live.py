@@ -221,7 +221,7 @@ def test_rows_that_make_no_sense_are_refused_in_words(tmp_path, store_network, s
     from report.source import load_content
 
     with pytest.raises(DatabaseError, match="holds what Cairn cannot read"):
-        load_content(f"sqlite:///{path}", campaign=None, level_key=None)
+        load_content(f"sqlite:///{path}", campaign=None, level=None)
 
 
 def test_a_damaged_file_a_foreign_one_and_one_that_is_no_database_are_refused(tmp_path, store_network):
@@ -239,8 +239,8 @@ def test_a_damaged_file_a_foreign_one_and_one_that_is_no_database_are_refused(tm
 def test_a_campaign_or_level_that_is_not_there_is_named_with_those_that_are(path):
     with pytest.raises(ConfigurationError, match=r"no campaign 'two'; the database holds 'one'"):
         LiveReport(f"sqlite:///{path}", campaign="two")
-    with pytest.raises(ConfigurationError, match="known are GFN2-xTB"):
-        LiveReport(f"sqlite:///{path}", level_key="b3lyp")
+    with pytest.raises(ConfigurationError, match=r"it holds: gfn2 \(GFN2-xTB\)"):
+        LiveReport(f"sqlite:///{path}", level="b3lyp")
 
 
 def test_a_server_listens_on_this_machine_alone_unless_told_otherwise():
