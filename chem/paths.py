@@ -31,7 +31,8 @@ from chem.step_index import StepIndex
 from chem.units import KCAL_MOL_PER_EV
 
 SAME_KCAL_MOL = 1e-9
-LONGEST = 50  # steps of a path
+LONGEST = 50  # steps of a path, and more only where a guide says that the lowest one has more
+BEYOND_FEWEST = 10  # steps by which a path may then be longer than the shortest of the lowest ones
 GUIDED_FROM = 20_000  # directions of steps; a smaller network is looked through faster than a guide is made
 
 
@@ -98,7 +99,8 @@ def lowest_paths(
 ) -> list[NetworkPath]:
     """The k lowest paths, the lowest first; of equal cost the one with fewer steps.
 
-    No species is led through twice. A step may take, besides the species that the path has come to, the start, what is
+    No species is led through twice, and no path has more than 50 steps, but in large networks where the lowest path has
+    more. A step may take, besides the species that the path has come to, the start, what is
     at hand, and what an earlier step of the path made.
 
     Args:
@@ -160,12 +162,14 @@ class _Search:
         self._waiting: list[tuple[float, int, int, _Label, int]] = []
         self._floor = -math.inf  # no path costs less
         self._steps_left: dict[int, int] = {}
+        self._longest = LONGEST
         self._furthest = 0  # of what a guide does not know the distance of
 
     def run(self, start: int, goal: int, hint: tuple[float, dict[int, int]] | None) -> list[NetworkPath]:
         if hint is not None:
             self._floor, self._steps_left = hint
             self._furthest = self._steps_left[start]
+            self._longest = max(LONGEST, self._furthest + BEYOND_FEWEST)
         self._expand(_Label(start, -math.inf, 0.0), goal)
         found: list[NetworkPath] = []
         steps: set[tuple[int, ...]] = set()
@@ -175,7 +179,7 @@ class _Search:
                 self._take(label, place, goal)
                 self._wait_for_way(label, place + 1)
             elif label.species != goal:
-                if label.length < LONGEST and self._is_worth_keeping(label):
+                if label.length < self._longest and self._is_worth_keeping(label):
                     self._expand(label, goal)
             elif (taken := tuple(each.way for each in _chain(label))) not in steps:
                 steps.add(taken)  # the same steps may lead through one product of a step or another
