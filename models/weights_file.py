@@ -15,7 +15,15 @@ import yaml
 from chem.errors import ConfigurationError
 
 # What the tensors of each kind of model mean.
-FORMATS = {"reactdiff": "1", "confidence": "2", "morered": "1", "morered_separate": "1", "dig": "1", "potential": "1"}
+FORMATS = {
+    "reactdiff": "1",
+    "confidence": "2",
+    "morered": "1",
+    "morered_separate": "1",
+    "dig": "1",
+    "potential": "1",
+    "joint": "1",
+}
 METADATA = "cairn"  # entry of the metadata that holds format, kind, configuration and card as JSON
 SHIPPED = Path(__file__).parent / "weights" / "shipped.yaml"
 
