@@ -119,6 +119,8 @@ def shipped_file(kind: str) -> tuple[Path, str]:
         remedy = "name a file with `--checkpoint`, or choose a method that needs none"
         if kind in ("reactdiff", "confidence"):
             remedy = "name a file in `checkpoint` and `confidence`, or choose `generator: classical`"
+        elif kind == "joint":
+            remedy = "make some with `cairn train joint`, and name the file with `--checkpoint`, or under `propose`"
         raise ConfigurationError(
             f"Cairn ships no {kind} weights, only {', '.join(sorted(entries)) or 'none at all'}; {remedy}"
         )
