@@ -161,6 +161,37 @@ class RefinementSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProposeSettings:
+    """Reactions that a network proposes of every expanded species, beside those that are enumerated.
+
+    Attributes:
+        n: Draws for each species; 0 for none.
+        checkpoint: Weights of the joint diffusion; None takes those that are shipped.
+        steps: Steps of each draw from noise to structures.
+        break_bonds: Most electron-pair bonds that a sound proposal breaks.
+        form_bonds: Most electron-pair bonds that it forms; all else is as `enumeration` says.
+        device: `auto`, `cpu` or `cuda`.
+    """
+
+    n: int = 0
+    checkpoint: Path | None = None
+    steps: int = 50
+    break_bonds: int = 4
+    form_bonds: int = 4
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Numbers in range; weights are for draws."""
+        if self.n < 0:
+            raise ConfigurationError(f"n must not be negative, got {self.n}")
+        if self.steps < 2:
+            raise ConfigurationError(f"steps must be at least 2, got {self.steps}")
+        EnumerationRules(break_bonds=self.break_bonds, form_bonds=self.form_bonds)
+        if self.checkpoint is not None and self.n == 0:
+            raise ConfigurationError("propose has a checkpoint and draws nothing; give n, such as n: 100")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSettings:
     """Where the calculations of a round run.
 
@@ -235,6 +266,7 @@ class ExploreSettings(BaseSettings):
     maximum_pairs: int = Field(default=0, ge=0)
     maximum_pair_atoms: int = Field(default=16, ge=2)
     enumeration: EnumerationRules = EnumerationRules()
+    propose: ProposeSettings = ProposeSettings()
     end_points: EndPointSettings = EndPointSettings()
     relaxation: RelaxationSettings = RelaxationSettings()
     refinement: RefinementSettings = RefinementSettings()
