@@ -150,7 +150,10 @@ def judged(
         return Reason.FORMED
     if not rings_large_enough(reactant, product, rules.minimum_ring_size):
         return Reason.RING
-    reaction = make_reaction(reactant, product)
+    try:
+        reaction = make_reaction(reactant, product)
+    except CalculationError:  # a molecule of the product for itself
+        return Reason.LEWIS
     if is_exchange(reaction) and not rules.degenerate:
         return Reason.EXCHANGE
     return reaction, moved
