@@ -18,7 +18,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import combinations
 from pathlib import Path
@@ -49,7 +49,6 @@ from models.joint_sampling import JointSampling
 from models.reaction_data import ReactionData, read_reactions
 from tasks.workers import WorkerLimits, WorkerPool
 
-B2F2 = EnumerationRules()
 SOURCES = ("diffusion", "random edits", "enumeration")
 EDITS_FROM = 2000  # reactions of `train` whose numbers of changed bonds random edits follow
 
@@ -96,7 +95,7 @@ def has_structure(graph: MolecularGraph) -> bool:
     return True
 
 
-def chosen_reactants(data: ReactionData, split: str, number: int, seed: int) -> list[Reactant]:
+def chosen_reactants(data: ReactionData, split: str, number: int, seed: int, rules: EnumerationRules) -> list[Reactant]:
     """Distinct reactants of a split, drawn with a seed."""
     sides: dict[str, list[tuple[int, int]]] = {}
     made = [graphs_of(data, row) for row in range(len(data))]
@@ -110,7 +109,7 @@ def chosen_reactants(data: ReactionData, split: str, number: int, seed: int) -> 
             first.setdefault(digest(made[row][0]), int(row))
     keys = sorted(first)
     picked = np.random.default_rng(seed).choice(len(keys), size=min(number, len(keys)), replace=False)
-    reactants = []
+    reactants, b2f2 = [], replace(rules, break_bonds=2, form_bonds=2)
     for key in (keys[place] for place in picked):
         row = first[key]
         graph = made[row][0]
@@ -125,7 +124,7 @@ def chosen_reactants(data: ReactionData, split: str, number: int, seed: int) -> 
                 geometry=Geometry(numbers=data.reactions[row].numbers, positions=data.reactions[row].ends[0]),
                 graph=graph,
                 known=known,
-                enumerated={each.key: each for each in enumerate_reactions(graph, B2F2)},
+                enumerated={each.key: each for each in enumerate_reactions(graph, b2f2)},
             )
         )
     return reactants
@@ -148,7 +147,9 @@ def edited(graph: MolecularGraph, numbers: Sequence[tuple[int, int]], generator:
     return (graph.bonds - set(taken)) | set(generator.sample(free, min(formed, len(free))))
 
 
-def draw_all(reactants: Sequence[Reactant], data: ReactionData, arguments: argparse.Namespace) -> None:
+def draw_all(
+    reactants: Sequence[Reactant], data: ReactionData, rules: EnumerationRules, arguments: argparse.Namespace
+) -> None:
     """Draw from the network, and edit at random, as often."""
     sampling = JointSampling(n_steps=arguments.steps, sampler=arguments.sampler)
     proposer = Proposer(arguments.checkpoint, sampling=sampling, device=arguments.device)
@@ -160,12 +161,12 @@ def draw_all(reactants: Sequence[Reactant], data: ReactionData, arguments: argpa
         lambda done, total: print(f"{done} of {total} draws", flush=True),
     )
     for reactant, proposals in zip(reactants, drawn, strict=True):
-        sieved = sieve(proposals, PLAUSIBLE, reactant.graph)
+        sieved = sieve(proposals, rules, reactant.graph)
         reactant.found["diffusion"] = {each.reaction.key: (each.reaction, len(each.draws)) for each in sieved.reactions}
         reactant.thrown_away["diffusion"] = Counter({each.value: count for each, count in sieved.reasons.items()})
         found, thrown = reactant.found.setdefault("random edits", {}), Counter[str]()
         for _ in range(arguments.k):
-            outcome = judged(reactant.graph, edited(reactant.graph, numbers, generator), PLAUSIBLE)
+            outcome = judged(reactant.graph, edited(reactant.graph, numbers, generator), rules)
             if isinstance(outcome, Reason):
                 thrown[outcome.value] += 1
                 continue
@@ -266,6 +267,8 @@ def main() -> None:
     parser.add_argument("--split", default="test_reactant")
     parser.add_argument("-n", type=int, default=20, help="reactants")
     parser.add_argument("-k", type=int, default=100, help="draws, and edits, of each")
+    parser.add_argument("--carbenes", action="store_true", help="allow divalent carbon, in all sources")
+    parser.add_argument("--zwitterions", action="store_true", help="allow separated charges, in all sources")
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--sampler", default="ancestral")
     parser.add_argument("--seed", type=int, default=0)
@@ -279,12 +282,18 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the tables here as well")
     arguments = parser.parse_args()
     data = read_reactions(arguments.data)
-    reactants = chosen_reactants(data, arguments.split, arguments.n, arguments.seed)
-    draw_all(reactants, data, arguments)
+    rules = replace(PLAUSIBLE, carbenes=arguments.carbenes, zwitterions=arguments.zwitterions)
+    reactants = chosen_reactants(data, arguments.split, arguments.n, arguments.seed, rules)
+    draw_all(reactants, data, rules, arguments)
     known = sum(len(each.known) for each in reactants)
     beyond = sum(key not in each.enumerated for each in reactants for key in each.known)
     print(f"\n{len(reactants)} reactants of {arguments.split}, {arguments.k} draws each, seed {arguments.seed};")
-    print(f"{known} reactions of them in the data, {beyond} of those outside b2f2\n")
+    sound = sum(
+        not isinstance(judged(reaction.reactant_graph, reaction.product_graph.bonds, rules), Reason)
+        for each in reactants
+        for reaction in each.known.values()
+    )
+    print(f"{known} reactions of them in the data, {sound} of those sound by the rules, {beyond} outside b2f2\n")
     print("| source | valid | distinct a reactant | known recovered | known beyond b2f2 recovered | not in b2f2 |")
     print("|---|---|---|---|---|---|")
     tables = {source: summary(reactants, source, arguments.k) for source in SOURCES}

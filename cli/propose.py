@@ -28,6 +28,8 @@ def propose_command(
     form_bonds: Annotated[
         int, typer.Option("--form", min=1, max=4, help="Most electron-pair bonds that a sound proposal forms.")
     ] = 4,
+    carbenes: Annotated[bool, typer.Option("--carbenes", help="Allow products with divalent carbon.")] = False,
+    zwitterions: Annotated[bool, typer.Option("--zwitterions", help="Allow products with separated charges.")] = False,
     steps: Annotated[int, typer.Option(min=2, help="Steps from noise to structures.")] = 50,
     sampler: Annotated[str, typer.Option(help="How they are taken: ancestral or flow.")] = "ancestral",
     level: Annotated[
@@ -46,8 +48,9 @@ def propose_command(
     """Draw reactions of a molecule from a joint diffusion of reactant, transition state and product.
 
     The lowest of a few relaxed conformers is the reactant. Each draw is perceived and held against the valence rules
-    of `cairn enumerate` and against bounds on the bonds that change; of what is thrown away the reason is told. Nothing
-    is verified, and no barrier is known: see `cairn explore` with `propose`, or `cairn ts`.
+    of `cairn enumerate` and against bounds on the bonds that change; of what is thrown away the reason is told. Whether
+    it is enumerated is said of two bonds broken and two formed, by the same valence rules. Nothing is verified, and no
+    barrier is known: see `cairn explore` with `propose`, or `cairn ts`.
 
     Examples:
 
@@ -68,7 +71,7 @@ def propose_command(
     from models.joint_sampling import JointSampling  # noqa: PLC0415
 
     check_output(output)
-    rules = EnumerationRules(break_bonds=break_bonds, form_bonds=form_bonds)
+    rules = EnumerationRules(break_bonds=break_bonds, form_bonds=form_bonds, carbenes=carbenes, zwitterions=zwitterions)
     graph = parse_smiles(smiles)
     check_elements(graph)
     if len(graph.fragments) != 1:
@@ -82,6 +85,12 @@ def propose_command(
         "seed": seed,
         "steps": steps,
         "sampler": sampler,
+        "rules": {
+            "break_bonds": break_bonds,
+            "form_bonds": form_bonds,
+            "carbenes": carbenes,
+            "zwitterions": zwitterions,
+        },
     }
     if composition:
         with counted("draws") as show:
@@ -97,7 +106,8 @@ def propose_command(
         with counted("draws") as show:
             (proposals,) = proposer.draw([found.relaxed[0].geometry], n, seed, show)
         sieved = sieve(proposals, rules, graph)
-        keys = {reaction.key for reaction in enumerate_reactions(graph, EnumerationRules())}
+        plain = EnumerationRules(carbenes=carbenes, zwitterions=zwitterions)
+        keys = {reaction.key for reaction in enumerate_reactions(graph, plain)}
         record = proposals_record(sieved, drawing, level=resolved, gradient_calls=found.gradient_calls, enumerated=keys)
     write_and_show(
         output,
@@ -129,7 +139,8 @@ def proposals_record(
         drawing: How they were made, as JSON values.
         level: At which the reactant was relaxed; None where it was drawn as well.
         gradient_calls: Spent on the reactant.
-        enumerated: Keys of all that enumeration with its default rules gives; None where there is no one reactant.
+        enumerated: Keys of all that enumeration with two bonds broken and two formed gives; None where there is no one
+            reactant.
     """
     return {
         **drawing,

@@ -1,14 +1,14 @@
-"""Which species of a campaign wait for proposals of further reactions, and what came of those."""
+"""Which species of a campaign wait for proposals of further reactions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from chem.types import Species
-from db.campaign_tables import Origin, ReactionMembershipRow, SpeciesMembershipRow
+from db.campaign_tables import SpeciesMembershipRow
 from db.campaigns import campaign_id
 from db.convert import to_species
 from db.statements import batches
@@ -47,14 +47,3 @@ def mark_proposed(session: Session, campaign: str, species_keys: Iterable[str], 
             .values(proposed_hash=proposal_hash)
             .execution_options(synchronize_session=False)
         )
-
-
-def reactions_by_origin(session: Session, campaign: str) -> dict[Origin | None, int]:
-    """How many reactions a campaign has of each origin; None for those from before it was noted."""
-    origin = ReactionMembershipRow.origin
-    statement = (
-        select(origin, func.count())
-        .where(ReactionMembershipRow.campaign_id == campaign_id(session, campaign))
-        .group_by(origin)
-    )
-    return {None if name is None else Origin(name): count for name, count in session.execute(statement).tuples().all()}

@@ -92,6 +92,7 @@ def test_the_same_seed_proposes_the_same_and_every_draw_is_accounted_for(weights
     for record in records:
         assert record["draws"] == 6 == record["sound"] + sum(record["thrown_away"].values())
     assert first["enumeration_size"] == 1
+    assert first["rules"] == {"break_bonds": 4, "form_bonds": 4, "carbenes": False, "zwitterions": False}
     assert first["level"]["key"] == "GFN2-xTB"
     assert first["gradient_calls"] > 0
     assert whole["composition"]

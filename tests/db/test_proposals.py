@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from db.campaign_tables import Origin
+from sqlalchemy import func, select
+
+from db.campaign_tables import Origin, ReactionMembershipRow
 from db.campaigns import add_campaign, add_reaction_members, add_species_members, mark_expanded
 from db.engine import reading, writing
 from db.lifecycle import campaigns
-from db.proposals import mark_proposed, reactions_by_origin, species_to_propose_for
+from db.proposals import mark_proposed, species_to_propose_for
 from db.species_minima import enqueue_minima
 from db.store import add_reactions, add_species
 from db.tables import CalculationKind
 from db.work import claim, open_calculations
+
+
+def by_origin(session):
+    """How many reactions the campaign has of each origin."""
+    origin = ReactionMembershipRow.origin
+    found = session.execute(select(origin, func.count()).group_by(origin)).tuples()
+    return {Origin(name): count for name, count in found}
 
 
 def campaign_of(session, network, name, *, expanded):
@@ -48,7 +57,7 @@ def test_the_first_origin_of_a_reaction_counts(engine, network):
         add_reaction_members(session, "one", keys[:1], round_number=1)
         assert add_reaction_members(session, "one", keys, round_number=2, origin=Origin.PROPOSED) == len(keys) - 1
     with reading(engine) as session:
-        assert reactions_by_origin(session, "one") == {Origin.ENUMERATED: 1, Origin.PROPOSED: len(keys) - 1}
+        assert by_origin(session) == {Origin.ENUMERATED: 1, Origin.PROPOSED: len(keys) - 1}
 
 
 def test_the_minima_of_the_species_of_a_campaign_are_its_work_and_it_pays(engine, network):
