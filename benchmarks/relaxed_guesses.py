@@ -27,8 +27,8 @@ from chem.levels import resolve_level
 from chem.perception import perceive_graph
 from chem.smiles import parse_smiles
 from chem.types import Reaction
+from tasks.model_settings import RelaxationSettings
 from tasks.relaxed_guesses import relaxed_pairs
-from tasks.settings import RelaxationSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,11 +227,11 @@ def _all_additions(
                 for other in graph.neighbors[atom]
                 if structure.charges[other]
             }  # a charge whose counter-charge is touched is touched itself
-            if _electrons_allowed(graph, structure, counts, final, touched, rules):
+            if electrons_allowed(graph, structure, counts, final, touched, rules):
                 yield formed
 
 
-def _electrons_allowed(
+def electrons_allowed(
     graph: MolecularGraph,
     structure: LewisStructure,
     orders: Orders,
@@ -239,7 +239,16 @@ def _electrons_allowed(
     touched: set[int],
     rules: ValenceRules,
 ) -> bool:
-    """Whether charges and spins can be placed as the rules ask; atoms that nothing happened to keep theirs."""
+    """Whether charges and spins can be placed as the rules ask; atoms that nothing happened to keep theirs.
+
+    Args:
+        graph: The reacting system before the change.
+        structure: Its Lewis structure.
+        orders: Bond orders after the change.
+        valence: Their sums at each atom.
+        touched: Atoms that something happened to.
+        rules: Allowed electron counts.
+    """
     numbers = graph.numbers
     charge, unpaired = graph.charge, graph.multiplicity - 1
     positive, negative = [], []  # atoms one bond over, one bond short

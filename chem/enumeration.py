@@ -55,6 +55,11 @@ class EnumerationRules:
                 f"unknown charge_separated_groups {', '.join(unknown)}; known are {', '.join(CHARGE_SEPARATED_GROUPS)}"
             )
 
+    @property
+    def valence_rules(self) -> ValenceRules:
+        """Which electron counts are allowed."""
+        return ValenceRules(carbenes=self.carbenes, zwitterions=self.zwitterions, groups=self.charge_separated_groups)
+
 
 def check_elements(graph: MolecularGraph) -> None:
     """Raise `ElementError` where an element has no valence rule."""
@@ -78,9 +83,7 @@ def enumerate_reactions(reactant: MolecularGraph, rules: EnumerationRules) -> li
         ElementError: An element has no valence rule.
     """
     check_elements(reactant)
-    valence_rules = ValenceRules(
-        carbenes=rules.carbenes, zwitterions=rules.zwitterions, groups=rules.charge_separated_groups
-    )
+    valence_rules = rules.valence_rules
     outcomes: set[frozenset[Pair]] = set()
     for structure in resonance_structures(reactant):
         outcomes.update(changed_connectivities(reactant, structure, rules.break_bonds, rules.form_bonds, valence_rules))
@@ -88,8 +91,8 @@ def enumerate_reactions(reactant: MolecularGraph, rules: EnumerationRules) -> li
     distinct: dict[str, MolecularGraph] = {}
     stereo = bool(reactant.tetrahedral or reactant.double_bonds)
     for change in _merge_twins(reactant, outcomes):
-        after = _apply(reactant, change)
-        if not _rings_large_enough(reactant, after, rules.minimum_ring_size):
+        after = with_bonds(reactant, _bonds_after(reactant, change))
+        if not rings_large_enough(reactant, after, rules.minimum_ring_size):
             continue
         # Changes that constitution makes equal may differ in stereo, such as those at the two ends of a meso compound.
         key = reaction_key(reactant, after) if stereo else mapping_form(reactant, after).digest
@@ -97,12 +100,12 @@ def enumerate_reactions(reactant: MolecularGraph, rules: EnumerationRules) -> li
     reactions: dict[str, Reaction] = {}
     for _, after in sorted(distinct.items()):
         reaction = make_reaction(reactant, after)
-        if rules.degenerate or not _is_exchange(reaction):
+        if rules.degenerate or not is_exchange(reaction):
             reactions.setdefault(reaction.key, reaction)
     return [reactions[key] for key in sorted(reactions)]
 
 
-def _is_exchange(reaction: Reaction) -> bool:
+def is_exchange(reaction: Reaction) -> bool:
     """Whether like atoms change places and nothing else happens, but for stereo marks that are lost on the way."""
     if len(reaction.reactants) != len(reaction.products):
         return False
@@ -147,13 +150,12 @@ def _merge_twins(reactant: MolecularGraph, outcomes: Iterable[frozenset[Pair]]) 
     return sorted(merged)
 
 
-def _apply(reactant: MolecularGraph, change: Change) -> MolecularGraph:
-    broken = {(i, j) for i, j, sign in change if sign < 0}
-    formed = {(i, j) for i, j, sign in change if sign > 0}
-    changed = {atom for i, j, _ in change for atom in (i, j)}
+def with_bonds(reactant: MolecularGraph, bonds: frozenset[Pair]) -> MolecularGraph:
+    """The atoms of a reactant with other bonds; a stereo element is kept where no bond of its atoms changes."""
+    changed = {atom for pair in reactant.bonds ^ bonds for atom in pair}
     return MolecularGraph(
         numbers=reactant.numbers,
-        bonds=(reactant.bonds - broken) | formed,
+        bonds=bonds,
         charge=reactant.charge,
         multiplicity=reactant.multiplicity,
         tetrahedral=frozenset(each for each in reactant.tetrahedral if each[0] not in changed),
@@ -161,7 +163,13 @@ def _apply(reactant: MolecularGraph, change: Change) -> MolecularGraph:
     )
 
 
-def _rings_large_enough(reactant: MolecularGraph, after: MolecularGraph, minimum: int) -> bool:
+def _bonds_after(reactant: MolecularGraph, change: Change) -> frozenset[Pair]:
+    broken = {(i, j) for i, j, sign in change if sign < 0}
+    formed = {(i, j) for i, j, sign in change if sign > 0}
+    return (reactant.bonds - broken) | formed
+
+
+def rings_large_enough(reactant: MolecularGraph, after: MolecularGraph, minimum: int) -> bool:
     """No formed bond closes a ring smaller than the minimum."""
     if minimum <= 3:
         return True

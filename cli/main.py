@@ -25,6 +25,7 @@ from cli.label_barriers import label_barriers_command
 from cli.levels import levels_command
 from cli.minima import minima_command
 from cli.path import path_command
+from cli.propose import propose_command
 from cli.query import query_app
 from cli.query_changes import changes_command, level_differences_command
 from cli.query_ledger import costs_command, failures_command
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 app.command("explore")(explore_command)
 app.command("enumerate")(enumerate_command)
+app.command("propose")(propose_command)
 app.command("ts")(ts_command)
 app.command("verify")(verify_command)
 app.command("saddle")(saddle_command)

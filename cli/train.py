@@ -228,6 +228,32 @@ def barrier_command(
     run.follow(main, read_configuration(BarrierTrainingConfig, config).training.steps, own, json_lines)
 
 
+@train_app.command("joint")
+def joint_command(
+    data: Data,
+    config: Config,
+    output: Folder,
+    resume: Resume = False,
+    processes: ProcessCount = 1,
+    max_seconds: MaxSeconds = None,
+    device: Device = "auto",
+    json_lines: JsonLines = False,
+) -> None:
+    """Train the joint diffusion of reactant, transition state and product, which proposes reactions.
+
+    What is kept is as for the generator. Weights are chosen by the error of the noise on `val`, the reactant known.
+
+    Example:
+
+        cairn train joint --data rdb7.npz --config configs/model/joint_cpu.yaml -o runs/joint
+    """
+    from models.configuration import read_configuration  # noqa: PLC0415
+    from models.joint_training import JointTrainingConfig, main  # noqa: PLC0415
+
+    run = TrainingRun(data, config, output, device, resume, processes, max_seconds)
+    run.follow(main, read_configuration(JointTrainingConfig, config).training.steps, [], json_lines)
+
+
 @train_app.command("confidence")
 def confidence_command(
     data: Data,

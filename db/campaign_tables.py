@@ -45,8 +45,19 @@ class CampaignRow(Base):
     spent_gpu_seconds: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
 
+class Origin(StrEnum):
+    """How a campaign came upon a reaction."""
+
+    ENUMERATED = "enumerated"
+    PROPOSED = "proposed"
+    FOUND = "found"  # where a search for another reaction ended
+
+
 class SpeciesMembershipRow(Base):
-    """A species that a campaign reached, in which round, and with which rules it was expanded (NULL: not yet)."""
+    """A species that a campaign reached, in which round, and with which rules it was expanded (NULL: not yet).
+
+    `proposed_hash` is the identity of what proposed further reactions of it (NULL: nothing, or not yet).
+    """
 
     __tablename__ = "species_membership"
     __table_args__ = (UniqueConstraint("campaign_id", "species_id"),)
@@ -56,10 +67,14 @@ class SpeciesMembershipRow(Base):
     round: Mapped[int]
     expanded_rules_hash: Mapped[str | None]
     expanded_at: Mapped[datetime | None]
+    proposed_hash: Mapped[str | None]
 
 
 class ReactionMembershipRow(Base):
-    """A reaction that a campaign reached, in which round, and what its triage decided (NULL: not yet)."""
+    """A reaction that a campaign reached, in which round, and what its triage decided (NULL: not yet).
+
+    `origin` is an `Origin`, the first that held; NULL where it is not known.
+    """
 
     __tablename__ = "reaction_membership"
     __table_args__ = (UniqueConstraint("campaign_id", "reaction_id"), Index(None, "campaign_id", "action"))
@@ -70,6 +85,7 @@ class ReactionMembershipRow(Base):
     action: Mapped[str | None]
     reasons: Mapped[list[Any] | None]
     score_kcal_mol: Mapped[float | None]  # expected barrier error, where it was held against a threshold
+    origin: Mapped[str | None]
 
 
 class AuditRow(Base):

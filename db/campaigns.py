@@ -15,7 +15,7 @@ from chem.errors import ConfigurationError
 from chem.outcomes import Action, Decision
 from chem.types import Species
 from db.base import utc_now
-from db.campaign_tables import CampaignRow, ReactionMembershipRow, SpeciesMembershipRow
+from db.campaign_tables import CampaignRow, Origin, ReactionMembershipRow, SpeciesMembershipRow
 from db.convert import plain_json, settings_hash, to_species
 from db.statements import batches, ids_by, insert_new, select_in, upsert
 from db.store import stored_ids
@@ -80,8 +80,15 @@ def add_species_members(session: Session, campaign: str, species_keys: Iterable[
     return len(insert_new(session, SpeciesMembershipRow, rows, unique=["campaign_id", "species_id"]))
 
 
-def add_reaction_members(session: Session, campaign: str, reaction_keys: Iterable[str], *, round_number: int) -> int:
-    """Note which stored reactions a campaign reached; the first round counts.
+def add_reaction_members(
+    session: Session,
+    campaign: str,
+    reaction_keys: Iterable[str],
+    *,
+    round_number: int,
+    origin: Origin = Origin.ENUMERATED,
+) -> int:
+    """Note which stored reactions a campaign reached; the first round and the first origin count.
 
     Returns:
         How many were new to the campaign.
@@ -90,7 +97,10 @@ def add_reaction_members(session: Session, campaign: str, reaction_keys: Iterabl
         ValueError: A reaction is not stored.
     """
     number, ids = campaign_id(session, campaign), stored_ids(session, reaction_keys)
-    rows = [{"campaign_id": number, "reaction_id": reaction_id, "round": round_number} for reaction_id in ids.values()]
+    rows = [
+        {"campaign_id": number, "reaction_id": reaction_id, "round": round_number, "origin": origin.value}
+        for reaction_id in ids.values()
+    ]
     return len(insert_new(session, ReactionMembershipRow, rows, unique=["campaign_id", "reaction_id"]))
 
 
@@ -120,7 +130,7 @@ def adopt_found_reactions(session: Session, campaign: str, settings: Mapping[str
         .group_by(TransitionStateRow.reaction_id)
     )
     rows = [
-        {"campaign_id": number, "reaction_id": reaction_id, "round": first}
+        {"campaign_id": number, "reaction_id": reaction_id, "round": first, "origin": Origin.FOUND.value}
         for reaction_id, first in session.execute(statement)
     ]
     return len(insert_new(session, ReactionMembershipRow, rows, unique=["campaign_id", "reaction_id"]))

@@ -43,7 +43,7 @@ def ended_without_sequel(
         CalculationRow.level_key == level_key,
         CalculationRow.settings_hash == settings_hash(settings),
         CalculationRow.state.in_(ended),
-        is_member(campaign_id(session, campaign)),
+        is_member(campaign_id(session, campaign), kind),
     )
     for sequel, values in sequels.items():
         other = aliased(CalculationRow)

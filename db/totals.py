@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, case, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from chem.outcomes import Failure, Stage
@@ -167,7 +167,7 @@ def progress(session: Session, campaign: str) -> list[StageProgress]:
             func.sum(CalculationRow.gradient_calls),
             func.sum(CalculationRow.seconds),
         )
-        .where(CalculationRow.reaction_id.in_(members))
+        .where(_is_work_of(number))
         .group_by(CalculationRow.kind, state),
     )
     found = [
@@ -182,7 +182,7 @@ def progress(session: Session, campaign: str) -> list[StageProgress]:
 
 
 def costs(session: Session, *, campaign: str | None = None) -> list[Cost]:
-    """What everything cost, by kind, level and program; with `campaign` only what was done for its reactions."""
+    """What everything cost, by kind, level and program; with `campaign` only what was done for it."""
     abandoned = (
         select(AbandonedAttemptRow.calculation_id, func.count().label("leases"))
         .group_by(AbandonedAttemptRow.calculation_id)
@@ -275,10 +275,14 @@ def failures(session: Session, *, campaign: str | None = None) -> list[FailureGr
 
 
 def _of_campaign(session: Session, statement: Select[Any], campaign: str | None) -> Select[Any]:
-    """Only calculations for reactions of a campaign, where one is named."""
+    """Only calculations of a campaign, where one is named."""
     if campaign is None:
         return statement
-    members = select(ReactionMembershipRow.reaction_id).where(
-        ReactionMembershipRow.campaign_id == campaign_id(session, campaign)
-    )
-    return statement.where(CalculationRow.reaction_id.in_(members))
+    return statement.where(_is_work_of(campaign_id(session, campaign)))
+
+
+def _is_work_of(campaign: int) -> ColumnElement[bool]:
+    """Whether a calculation is for a reaction of a campaign, or the minimum of a species that the campaign paid for."""
+    members = select(ReactionMembershipRow.reaction_id).where(ReactionMembershipRow.campaign_id == campaign)
+    paid = and_(CalculationRow.kind == CalculationKind.MINIMUM.value, CalculationRow.campaign_id == campaign)
+    return or_(CalculationRow.reaction_id.in_(members), paid)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from chem.errors import CairnError
 from chem.outcomes import Failure, Outcome, Stage
 from db.base import utc_now
-from db.campaign_tables import ReactionMembershipRow
+from db.campaign_tables import ReactionMembershipRow, SpeciesMembershipRow
 from db.campaigns import campaign_id
 from db.convert import failure_values, plain_json, settings_hash
 from db.engine import reading, writing
@@ -26,7 +26,7 @@ from db.lifecycle import why_halted
 from db.portable import ENDED_ELSEWHERE
 from db.statements import batches, insert_new, select_in
 from db.store import stored_ids
-from db.tables import AbandonedAttemptRow, CalculationKind, CalculationRow, CalculationState
+from db.tables import AbandonedAttemptRow, CalculationKind, CalculationRow, CalculationState, SpeciesRow
 
 MAX_ATTEMPTS = 3
 
@@ -127,7 +127,8 @@ def claim(
         worker: Its unique name, such as host, process id and start time.
         limit: How many at most.
         lease_seconds: How long without a heartbeat until others may take them.
-        campaign: Only for reactions of this campaign, which pays; none where it is halted (`db.lifecycle`).
+        campaign: Only for reactions (minima: species) of this campaign, which pays; none where it is halted
+            (`db.lifecycle`).
         level_key: Only at this level of theory.
         settings: Only those queued with these settings.
         reaction_keys: Only for these reactions.
@@ -158,7 +159,7 @@ def claim(
             if why_halted(session, campaign) is not None:
                 return []
             payer = campaign_id(session, campaign)
-            waiting = waiting.where(is_member(payer))
+            waiting = waiting.where(is_member(payer, kind))
         chosen = session.scalars(
             waiting.order_by(CalculationRow.place, CalculationRow.id).limit(limit).with_for_update(skip_locked=True)
         )
@@ -247,14 +248,21 @@ def open_calculations(
         )
     )
     if campaign is not None:
-        statement = statement.where(is_member(campaign_id(session, campaign)))
+        statement = statement.where(is_member(campaign_id(session, campaign), kind))
     if reaction_keys is not None:
         statement = statement.where(CalculationRow.subject_key.in_(sorted(reaction_keys)))
     return session.scalars(statement).one()
 
 
-def is_member(campaign: int) -> ColumnElement[bool]:
-    """Whether the reaction of a calculation belongs to the campaign of a row id."""
+def is_member(campaign: int, kind: CalculationKind) -> ColumnElement[bool]:
+    """Whether the reaction of a calculation, or the species of a minimum, belongs to the campaign of a row id."""
+    if kind is CalculationKind.MINIMUM:
+        species = (
+            select(SpeciesMembershipRow.id)
+            .join(SpeciesRow, SpeciesRow.id == SpeciesMembershipRow.species_id)
+            .where(SpeciesMembershipRow.campaign_id == campaign, SpeciesRow.key == CalculationRow.subject_key)
+        )
+        return species.exists()
     member = select(ReactionMembershipRow.id).where(
         ReactionMembershipRow.campaign_id == campaign,
         ReactionMembershipRow.reaction_id == CalculationRow.reaction_id,

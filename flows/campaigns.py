@@ -25,6 +25,7 @@ from tasks.artifacts import publish_audit, publish_progress, publish_report
 from tasks.calculations import close_shared_pool, open_work
 from tasks.campaign import active_campaigns, expand_frontier, open_rounds, reach_species, why_campaign_halted
 from tasks.ladder import queue_rung
+from tasks.proposing import propose_reactions, queue_reactants
 from tasks.relaxed_guesses import relax_guesses
 from tasks.rungs import ladder_rungs
 from tasks.settings import ExploreSettings
@@ -79,6 +80,14 @@ def advance(settings: ExploreSettings, campaign: str) -> Advance:
         if (halted := why_campaign_halted(settings.database, campaign)) is not None:
             return Advance(halted)
         new = expand_frontier(settings, campaign, number)
+        if settings.propose.n and queue_reactants(settings, campaign):
+            if waiting := _open(settings, campaign, CalculationKind.MINIMUM):
+                return Advance(f"round {number}: {new} new reactions, {waiting} minima are open", opened=True)
+            try:
+                with _one_gpu_batch():
+                    new += propose_reactions(settings, campaign, number)
+            except TimeoutError:
+                return Advance(f"round {number}: another run has the GPU")
         if waiting := _open(settings, campaign, CalculationKind.GUESS):
             return Advance(f"round {number}: {new} new reactions, {waiting} guesses are open", opened=new > 0)
         try:
@@ -126,6 +135,7 @@ def verify(campaign: str | None = None) -> int:
     for settings, name in _campaigns(campaign):
         before = ended
         for kind in (
+            *((CalculationKind.MINIMUM,) if settings.propose.n else ()),
             CalculationKind.GUESS,
             CalculationKind.PREPARE,
             CalculationKind.ESTIMATE,

@@ -10,6 +10,7 @@ from db.tables import CalculationKind
 from flows.verify import WAIT_FOR_OTHERS_S, climb, drain
 from tasks.calculations import open_work
 from tasks.campaign import expand_frontier, open_rounds, reach_species, start_campaign, why_campaign_halted
+from tasks.proposing import propose_reactions, queue_reactants
 from tasks.relaxed_guesses import relax_guesses
 from tasks.rungs import ladder_rungs
 from tasks.runner import make_task_runner
@@ -48,6 +49,8 @@ def explore_round(settings: ExploreSettings, campaign: str, round_number: int) -
         Whether it was done to its end.
     """
     expand_frontier(settings, campaign, round_number)
+    if settings.propose.n and not propose(settings, campaign, round_number):
+        return False
     if not prepare_and_guess(settings, campaign, round_number):
         return False
     if not drain(exploration_queue(settings, campaign, CalculationKind.SEARCH)):
@@ -56,6 +59,20 @@ def explore_round(settings: ExploreSettings, campaign: str, round_number: int) -
     reach_species(settings, campaign, round_number)
     for rung in ladder_rungs(settings, campaign):
         climb(rung)
+    return True
+
+
+def propose(settings: ExploreSettings, campaign: str, round_number: int) -> bool:
+    """Reactions that a network draws of the expanded species, from the minimum of each.
+
+    Returns:
+        Whether it was done to its end.
+    """
+    if queue_reactants(settings, campaign) and not drain(
+        exploration_queue(settings, campaign, CalculationKind.MINIMUM)
+    ):
+        return False
+    propose_reactions(settings, campaign, round_number)
     return True
 
 

@@ -59,7 +59,7 @@ class Others:
         bonded: Bonds, shape (B, O, N, N), bool; all False where they are not known.
         together: Atoms in one fragment, shape (B, O, N, N), bool; geometry counts only within.
         level: Noise level of each object, 0 for exact ones, shape (B, O).
-        role: Kind of each object, shape (O,), below `n_roles`.
+        role: Kind of each object, shape (O,) or (B, O), below `n_roles`.
     """
 
     positions: Tensor
@@ -343,7 +343,7 @@ class Backbone(nn.Module):
         ends = ends + self.own_distance(self.radial(distances)) + self.pair_level(level)[:, None, None]
         flags = torch.stack([others.bonded, others.together], dim=-1).to(positions)
         seen = torch.cat([self.radial(distances_of_others) * inside, flags], dim=-1)
-        of_others = self.other_distance(seen) + self.role(others.role)[:, None, None]
+        of_others = self.other_distance(seen) + self.role(others.role)[..., None, None, :]
         of_others = nn.functional.silu(ends.unsqueeze(1) + of_others + self.other_level(others.level)[:, :, None, None])
         pairs = self.pair_mix(torch.cat([of_others.sum(1), nn.functional.silu(ends)], dim=-1))
 

@@ -23,6 +23,7 @@ FORMATS = {
     "dig": "1",
     "potential": "1",
     "barrier": "1",
+    "joint": "1",
 }
 METADATA = "cairn"  # entry of the metadata that holds format, kind, configuration and card as JSON
 SHIPPED = Path(__file__).parent / "weights" / "shipped.yaml"
@@ -119,11 +120,13 @@ def shipped_file(kind: str) -> tuple[Path, str]:
         remedy = "name a file with `--checkpoint`, or choose a method that needs none"
         if kind in ("reactdiff", "confidence"):
             remedy = "name a file in `checkpoint` and `confidence`, or choose `generator: classical`"
-        if kind == "barrier":
+        elif kind == "barrier":
             remedy = (
                 "make labels with `cairn label-barriers`, train with `cairn train barrier`, and name the weights with"
                 " `--checkpoint`, or in a campaign with `barrier_head: {checkpoint: FILE}`"
             )
+        elif kind == "joint":
+            remedy = "make some with `cairn train joint`, and name the file with `--checkpoint`, or under `propose`"
         raise ConfigurationError(
             f"Cairn ships no {kind} weights, only {', '.join(sorted(entries)) or 'none at all'}; {remedy}"
         )

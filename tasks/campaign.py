@@ -27,12 +27,12 @@ from db.engine import open_database, reading, writing
 from db.lifecycle import campaigns, reactions_left, why_halted
 from db.requeue import requeue_failed
 from db.store import add_reactions
-from db.tables import CalculationKind
 from db.work import enqueue
 from tasks.campaign_start import store_campaign
 from tasks.log import event_log
 from tasks.plan import (
     calculation_settings,
+    first_kind,
     network_of,
     rules_hash,
     search_settings,
@@ -123,7 +123,7 @@ def expand_frontier(settings: ExploreSettings, campaign: str, round_number: int)
         with writing(engine) as session:
             add_reactions(session, found.values(), labels)
             new = add_reaction_members(session, campaign, found, round_number=round_number)
-            first = CalculationKind.PREPARE if settings.relaxation.method == "none" else CalculationKind.GUESS
+            first = first_kind(settings)
             enqueue(
                 session,
                 kind=first,

@@ -13,7 +13,7 @@ from chem.generator import EndPoints
 from chem.graph import MolecularGraph
 from chem.perception import perceive_graph
 from models.weights_file import WeightsFile, find_weights
-from tasks.settings import OutlierSettings
+from tasks.model_settings import OutlierSettings
 
 KIND = "dig"
 

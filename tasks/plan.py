@@ -25,9 +25,12 @@ from tasks.barrier_head_weights import barrier_head_settings, check_barrier_head
 from tasks.generators import check_generator, generator_settings
 from tasks.log import event_log
 from tasks.outliers import outlier_settings, outlier_weights
+from tasks.proposal_weights import check_proposals, proposal_settings
 from tasks.refinement import check_refinement, refinement_settings
 from tasks.relaxation_weights import check_relaxation, relaxation_settings
 from tasks.settings import ExploreSettings, load_settings
+
+MINIMUM_EMBEDDINGS = 5  # structures relaxed for the minimum of a species
 
 
 def seed_species(settings: ExploreSettings) -> list[Species]:
@@ -67,6 +70,7 @@ def check_settings(settings: ExploreSettings) -> None:
     check_relaxation(settings.relaxation)
     check_refinement(settings.refinement)
     outlier_weights(settings.outliers)
+    check_proposals(settings.propose)
     if settings.search.neb_level is not None:
         check_forces(resolve_level(settings.search.neb_level))
     check_barrier_head(settings)
@@ -93,7 +97,7 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
     left_out |= {"ladder", "verification"}  # what is done with the network once it is there
     values = settings.model_dump(mode="json", exclude=left_out)
     del values["sampling"]["device"]
-    for section in ("relaxation", "refinement", "outliers", "barrier_head"):  # told below, by their weights
+    for section in ("relaxation", "refinement", "outliers", "barrier_head", "propose"):  # told below, by their weights
         del values[section]
     if settings.growth == GrowthSettings():  # campaigns from before there was a choice keep their names
         del values["growth"]
@@ -102,6 +106,7 @@ def campaign_settings(settings: ExploreSettings) -> dict[str, Any]:
         **relaxation_settings(settings.relaxation),
         **refinement_settings(settings.refinement),
         **outlier_settings(settings.outliers),
+        **proposal_settings(settings.propose),
         **generator_settings(settings),
         **barrier_head_settings(settings),
         "seeds": sorted({species.key for species in seed_species(settings)}),
@@ -119,6 +124,7 @@ def specified(settings: ExploreSettings) -> dict[str, Any]:
     values = settings.model_dump(mode="json", exclude={"name", "database", "report", "log", "budget", "runner"})
     del values["workers"]["n_workers"], values["workers"]["cores"], values["sampling"]["device"]
     del values["relaxation"]["device"], values["refinement"]["device"], values["outliers"]["device"]
+    del values["propose"]["device"]
     values["refinement"]["committee"] = [str(path.resolve()) for path in settings.refinement.committee]
     if values["barrier_head"] is not None:
         del values["barrier_head"]["device"]
@@ -130,6 +136,7 @@ def specified(settings: ExploreSettings) -> dict[str, Any]:
         (values["refinement"], "checkpoint"),
         (values["outliers"], "checkpoint"),
         *([] if values["barrier_head"] is None else [(values["barrier_head"], "checkpoint")]),
+        (values["propose"], "checkpoint"),
     ):
         if section[name] is not None:
             section[name] = str(Path(section[name]).resolve())
@@ -156,6 +163,28 @@ def rules_hash(settings: ExploreSettings) -> str:
     """Identity of the enumeration rules."""
     pairs = {"pairs": settings.maximum_pairs, "pair_atoms": settings.maximum_pair_atoms}
     return settings_hash({**asdict(settings.enumeration), **pairs})
+
+
+def proposal_hash(settings: ExploreSettings) -> str:
+    """Identity of everything that decides which reactions are proposed of a species."""
+    return settings_hash(
+        {
+            **proposal_settings(settings.propose),
+            "enumeration": asdict(settings.enumeration),
+            "seed": settings.seed,
+            "level": settings.theory.key,
+        }
+    )
+
+
+def minimum_settings(settings: ExploreSettings) -> dict[str, Any]:
+    """What decides the minimum of a species; as of `cairn kinetics`, so that each uses those of the other."""
+    return {"n_embeddings": MINIMUM_EMBEDDINGS, "seed": settings.seed}
+
+
+def first_kind(settings: ExploreSettings) -> CalculationKind:
+    """What is calculated first for a reaction that was taken up."""
+    return CalculationKind.PREPARE if settings.relaxation.method == "none" else CalculationKind.GUESS
 
 
 def guess_settings(settings: ExploreSettings) -> dict[str, Any]:
@@ -212,6 +241,7 @@ def network_of(session: Session, settings: ExploreSettings, campaign: str, round
 def calculation_settings(settings: ExploreSettings, kind: CalculationKind) -> dict[str, Any]:
     """What decides the result of a calculation of one kind."""
     makers = {
+        CalculationKind.MINIMUM: minimum_settings,
         CalculationKind.GUESS: guess_settings,
         CalculationKind.RELAX: preparation_settings,
         CalculationKind.PREPARE: preparation_settings,

@@ -13,7 +13,7 @@ from chem.generator import EndPoints
 from chem.search_starts import REFINED
 from chem.types import TSCandidate
 from models.weights_file import WeightsFile, find_weights
-from tasks.settings import RefinementSettings
+from tasks.model_settings import RefinementSettings
 
 if TYPE_CHECKING:
     from models.candidate_refiner import CandidateRefiner, SecondOpinion

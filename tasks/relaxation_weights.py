@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.weights_file import WeightsFile, find_weights
-from tasks.settings import RelaxationSettings
+from tasks.model_settings import RelaxationSettings
 
 KIND_OF_WEIGHTS = {
     "morered-jt": "morered",

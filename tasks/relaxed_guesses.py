@@ -26,10 +26,11 @@ from db.tables import CalculationKind
 from db.work import ClaimedCalculation, LeaseLostError, claim, enqueue, release
 from tasks.calculations import LEASE_SECONDS, beating, release_dead_workers, worker_name
 from tasks.log import event_log
+from tasks.model_settings import RelaxationSettings
 from tasks.plan import guess_settings, preparation_settings
 from tasks.relaxation_weights import relaxation_weights
 from tasks.relaxing import RelaxedStructure, relax_structures
-from tasks.settings import ExploreSettings, RelaxationSettings
+from tasks.settings import ExploreSettings
 
 AT_ONCE = 256  # reactions whose guesses are one batch: some thousand structures
 

@@ -238,6 +238,17 @@ def test_every_view_and_table_with_heights_has_columns_for_them(explored):
     assert count >= 3
 
 
+def test_proposals_tell_no_heights(explored):
+    from chem.proposals import Sieved
+    from cli.propose import proposals_record
+
+    record = proposals_record(
+        Sieved(reactions=(), thrown_away=()), {}, level=explored[0].theory, gradient_calls=1, enumerated=()
+    )
+    assert assert_told(record) == 0
+    assert record["level"]["key"] == "GFN2-xTB"
+
+
 def test_whatever_is_exported_tells_them(explored, tmp_path):
     settings, _ = explored
     everything = frozenset(Status)

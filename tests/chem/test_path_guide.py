@@ -64,7 +64,9 @@ def test_a_step_of_two_molecules_counts_where_the_other_is_at_hand():
 def test_a_guide_finds_lowest_paths_of_more_steps_than_are_looked_at_otherwise():
     n = 70
     chain = [(number, number + 1) for number in range(n - 1)]
-    index = index_steps(n, [(10.0, 10.0)] * len(chain), [(1, 1)] * len(chain), [each for pair in chain for each in pair])
+    index = index_steps(
+        n, [(10.0, 10.0)] * len(chain), [(1, 1)] * len(chain), [each for pair in chain for each in pair]
+    )
     assert lowest_paths(index, 0, n - 1) == []
     (path,) = lowest_paths(index, 0, n - 1, guide=PathGuide(index))
     assert len(path.steps) == n - 1

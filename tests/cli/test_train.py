@@ -123,3 +123,18 @@ def test_help_teaches_by_example(capsys):
     for kind in ("generator", "confidence"):
         assert run(["train", kind, "--help"]) == 0
         assert f"cairn train {kind}" in capsys.readouterr().out
+
+
+def test_the_joint_diffusion_trains_and_goes_on_where_it_stopped(capsys, tmp_path, inputs):
+    plain = yaml.safe_load((tmp_path / "tiny.yaml").read_text())
+    config = {"model": {"backbone": plain["backbone"]}, "training": plain["training"]}
+    (tmp_path / "joint.yaml").write_text(yaml.safe_dump(config))
+    words = ["train", "joint", *inputs[:2], "--config", str(tmp_path / "joint.yaml"), "--device", "cpu"]
+    words += ["-o", str(tmp_path / "run"), "--json"]
+    assert run([*words, "--max-seconds", "0"]) == 0
+    assert capsys.readouterr().out == ""
+    assert run([*words, "--resume"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["step"] for row in rows] == [2, 4]
+    assert "val_noise_error" in rows[0]
+    assert "cairn train joint" in read_checkpoint(tmp_path / "run" / "weights.safetensors", "joint").card["command"]

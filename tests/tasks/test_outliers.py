@@ -11,9 +11,10 @@ from chem.generator import EndPoints
 from chem.types import Geometry
 from models.checkpoints import save_weights
 from models.dig import Dig, DigConfig
+from tasks.model_settings import OutlierSettings
 from tasks.outliers import outlier_settings, unlikely_ends
 from tasks.plan import campaign_name, check_settings
-from tasks.settings import OutlierSettings, load_settings
+from tasks.settings import load_settings
 
 WATER = np.array([[0.0, 0.0, 0.12], [0.0, 0.76, -0.47], [0.0, -0.76, -0.47]])
 

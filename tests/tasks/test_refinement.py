@@ -22,9 +22,10 @@ from models.potential import Potential, PotentialConfig
 from tasks import refinement as module
 from tasks.calculations import close_shared_pool, run_calculations
 from tasks.campaign import expand_frontier, start_campaign
+from tasks.model_settings import RefinementSettings
 from tasks.plan import campaign_name, candidate_settings, check_settings
 from tasks.refinement import doubts_of, with_refined
-from tasks.settings import RefinementSettings, load_settings
+from tasks.settings import load_settings
 from tasks.triage import generate_candidates
 from tasks.work_queue import exploration_queue
 

@@ -25,9 +25,10 @@ from models.checkpoints import save_weights
 from models.morered import KIND_OF, MoreRed, MoreRedConfig
 from tasks.calculations import close_shared_pool, open_work, run_calculations
 from tasks.campaign import expand_frontier, start_campaign
+from tasks.model_settings import RelaxationSettings
 from tasks.plan import campaign_name, candidate_settings, check_settings, guess_settings, preparation_settings
 from tasks.relaxed_guesses import relax_guesses, relaxed_pairs
-from tasks.settings import RelaxationSettings, load_settings
+from tasks.settings import load_settings
 from tasks.work_queue import exploration_queue
 
 SMALL = {"n_conformers": 1, "n_attempts": 1, "n_embeddings": 8}
