@@ -2,10 +2,11 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.conformer_coverage --dig runs/dig/weights.safetensors -n 20
 
-The reference of a molecule is what very many embeddings relax to at GFN2-xTB, and what any of the ways finds beside, up
-to 6 kcal/mol above the lowest; it is kept in a file. As in `cairn conformers`, minima whose energies agree within 1 meV
-count as one, so that mirror images and exchanged like atoms do. A guess covers a conformer that it is within 0.5
-Angstrom of (all atoms but hydrogen, like ones exchanged and mirrored as suits best), and finds it if it relaxes to it.
+The reference of a molecule is what very many embeddings relax to at GFN2-xTB (kept in a file), and what any of the ways
+finds beside and its vibrations prove a minimum, up to 6 kcal/mol above the lowest. As in `cairn conformers`, minima
+whose energies agree within 1 meV count as one, so that mirror images and exchanged like atoms do. A guess covers a
+conformer that it is within 0.5 Angstrom of (all atoms but hydrogen, like ones exchanged and mirrored), and
+finds it if it relaxes to it.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ from chem.alignment import rmsd
 from chem.conformers import SAME_ENERGY_EV, embedded_guesses, relax_guesses
 from chem.ensemble import boltzmann_weights
 from chem.equivalent_atoms import least_motion, mapping_generators
+from chem.errors import CalculationError
 from chem.graph import MolecularGraph
 from chem.levels import resolve_level
+from chem.minimum import find_minimum
 from chem.perception import perceive_graph
+from chem.potential import GradientCounter
 from chem.smiles import parse_smiles
 from chem.types import Geometry
 from chem.units import KCAL_MOL_PER_EV
@@ -116,6 +120,21 @@ def joined(one: Minima, other: Minima) -> Minima:
     )
 
 
+def proved(graph: MolecularGraph, found: Minima, known: Minima) -> Minima:
+    """Those of the found within the window that are not known, if their vibrations prove them minima."""
+    kept = []
+    height = KCAL_MOL_PER_EV * (found.energies_ev - known.energies_ev[0])
+    for place in np.flatnonzero((height < WINDOW_KCAL_MOL) & ~_meets(found, known)).tolist():
+        start = Geometry(numbers=np.array(graph.numbers), positions=found.positions[place])
+        try:
+            minimum = find_minimum(start, GFN2, GradientCounter())
+        except CalculationError:
+            continue
+        if abs(minimum.energy_ev - found.energies_ev[place]) < SAME_ENERGY_EV:
+            kept.append(place)
+    return Minima(energies_ev=found.energies_ev[kept], positions=found.positions[kept])
+
+
 def searched(smiles: str, path: Path, embeddings: int) -> Minima:
     """What the exhaustive search finds, from the file where it is kept."""
     kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
@@ -141,7 +160,7 @@ def measured(smiles: str, guesses: dict[str, Sequence[FloatArray]], search: Mini
     heavy, numbers, known = HeavyAtoms(graph), np.array(graph.numbers), search
     relaxed = {method: relaxed_minima(graph, own, method) for method, own in guesses.items()}
     for minima, _ in relaxed.values():
-        known = joined(known, minima)
+        known = joined(known, proved(graph, minima, known))
     weights = boltzmann_weights(known.energies_ev.tolist(), TEMPERATURE_K)
     rows = []
     for method, (minima, calls) in relaxed.items():
