@@ -184,9 +184,9 @@ def interpolate(
     """Structures between two of the same atoms, through what both become as noise.
 
     Each is carried to noise by the probability flow of its own bonds, the latents are joined along a great circle, so
-    that their length is kept, and the points on it are carried back by a flow in between. Its noise is (1 - share) that of the
-    bonds of the one and share that of the bonds of the other, as of the product of their densities to these powers. The
-    ends are carried back as well; what they miss is made up for in proportion.
+    that their length is kept, and the points on it are carried back by a flow in between. Its noise is (1 - share) that
+    of the bonds of the one and share that of the bonds of the other, as of the product of their densities to these
+    powers. The ends are carried back as well; what they miss is made up for in proportion.
 
     Args:
         model: The network.
