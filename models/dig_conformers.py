@@ -64,7 +64,7 @@ def guessed_conformers(model: Dig, graph: MolecularGraph, n: int, seed: int) -> 
 
 
 def latent_path(model: Dig, ends: EndPoints, n_images: int) -> list[NDArray[np.float64]]:
-    """Structures between two, through the latents of both; the bonds told are those that both have.
+    """Structures between two, through the latents of both, from the bonds of the one to those of the other.
 
     Args:
         model: As `load_dig` gives it.
@@ -78,13 +78,12 @@ def latent_path(model: Dig, ends: EndPoints, n_images: int) -> list[NDArray[np.f
         ElementError: The network does not know an element.
         InputError: The molecules are charged or have unpaired electrons.
     """
-    before, after = perceive_graph(ends.reactant), perceive_graph(ends.product)
-    common = replace(before.without_stereo(), bonds=before.bonds & after.bonds)
-    _check(model, common)
-    device = next(model.parameters()).device
-    batch = batch_of([(common, ends.reactant.positions)]).to(device)
-    other = torch.from_numpy(ends.product.positions - ends.product.positions.mean(axis=0)).to(batch.positions)
-    images = interpolate(model, batch, other.unsqueeze(0), n_images, n_steps=PATH_STEPS)[:, 0]
+    sides = []
+    for end in (ends.reactant, ends.product):
+        graph = perceive_graph(end).without_stereo()
+        _check(model, graph)
+        sides.append(batch_of([(graph, end.positions)]).to(next(model.parameters()).device))
+    images = interpolate(model, *sides, n_images, n_steps=PATH_STEPS)[:, 0]
     center = ends.reactant.positions.mean(axis=0)
     return [image + center for image in images.cpu().double().numpy()]
 

@@ -178,16 +178,20 @@ def log_density(
     return found - dimension * torch.log(torch.tensor(scale, dtype=found.dtype))
 
 
-def interpolate(model: Dig, batch: StructureBatch, other: Tensor, n_images: int, *, n_steps: int = 50) -> Tensor:
-    """Structures between two of the same atoms and bonds, through what both become as noise.
+def interpolate(
+    model: Dig, batch: StructureBatch, other: StructureBatch, n_images: int, *, n_steps: int = 50
+) -> Tensor:
+    """Structures between two of the same atoms, through what both become as noise.
 
-    Both are carried to noise by the probability flow, the latents joined along a great circle, which keeps their
-    length, and the points on it carried back, the ends as well: what they miss is made up for in proportion.
+    Each is carried to noise by the probability flow of its own bonds, the latents are joined along a great circle, so
+    that their length is kept, and the points on it are carried back by a flow in between. Its noise is (1 - share) that
+    of the bonds of the one and share that of the bonds of the other, as of the product of their densities to these
+    powers. The ends are carried back as well; what they miss is made up for in proportion.
 
     Args:
         model: The network.
         batch: Structures to begin with and their bonds.
-        other: Structures to end with, superposed on those, shape (B, N, 3), Angstrom.
+        other: Structures to end with, superposed on those, and their bonds.
         n_images: Structures between.
         n_steps: Steps of the flow.
 
@@ -197,25 +201,29 @@ def interpolate(model: Dig, batch: StructureBatch, other: Tensor, n_images: int,
     process, scale = model.config.process, model.config.scale_angstrom
     if n_images < 1:
         raise ConfigurationError(f"n_images is {n_images}; give 1 or more")
-    size, last = len(batch), process.schedule.n_steps
     falling = process.schedule.descending_times(n_steps)
     # A structure without any noise is no sample of the process at time 0: both get the same little noise of that time.
     generator = torch.Generator().manual_seed(0)
     noise = noise_source(batch.mask, generator, centered=True, dtype=batch.positions.dtype)()
-    both = _repeated(batch, 2)
-    here = torch.zeros(2 * size, dtype=torch.long, device=batch.mask.device)
-    ends = process.project(torch.cat([batch.positions, other]) / scale, both.mask)
-    state = NoisedState(values=process.noised(ends, noise.repeat(2, 1, 1), here), mask=both.mask, time=here)
-    first, second = follow_flow(process, noise_predictor_of(model, both), state, falling.flip(0)).split(size)
+    here = torch.zeros(len(batch), dtype=torch.long, device=batch.mask.device)
+    ends, latents = [process.project(each.positions / scale, batch.mask) for each in (batch, other)], []
+    for bonds, clean in zip((batch, other), ends, strict=True):
+        state = NoisedState(values=process.noised(clean, noise, here), mask=batch.mask, time=here)
+        latents.append(follow_flow(process, noise_predictor_of(model, bonds), state, falling.flip(0)))
     shares = torch.linspace(0.0, 1.0, n_images + 2)
-    points = torch.cat([great_circle(first, second, float(share)) for share in shares])
-    every = _repeated(batch, n_images + 2)
-    predict = noise_predictor_of(model, every)
-    state = NoisedState(values=points, mask=every.mask, time=torch.full((len(every),), last, device=here.device))
-    images = _cleaned(process, predict, follow_flow(process, predict, state, falling)) * scale
+    points = torch.cat([great_circle(*latents, float(share)) for share in shares])
+    before, after = (noise_predictor_of(model, _repeated(each, n_images + 2)) for each in (batch, other))
+    weight = shares.repeat_interleave(len(batch)).to(points)[:, None, None]
+
+    def between(values: Tensor, times: Tensor) -> Tensor:
+        own = before(values, times)
+        return own if bool((batch.bonded == other.bonded).all()) else torch.lerp(own, after(values, times), weight)
+
+    mask = batch.mask.repeat(n_images + 2, 1)
+    state = NoisedState(values=points, mask=mask, time=here.repeat(n_images + 2) + process.schedule.n_steps)
+    images = _cleaned(process, between, follow_flow(process, between, state, falling)) * scale
     images = images.reshape(n_images + 2, *batch.positions.shape)
-    # What the way there and back misses of the ends is made up for along the path.
-    missed = [end * scale - image for end, image in zip(ends.split(size), (images[0], images[-1]), strict=True)]
+    missed = [end * scale - image for end, image in zip(ends, (images[0], images[-1]), strict=True)]
     share = shares[1:-1, None, None, None].to(images)
     return images[1:-1] + (1.0 - share) * missed[0] + share * missed[1]
 

@@ -122,8 +122,22 @@ def test_what_is_drawn_has_no_noise_left(batch, tiny_config):
 
     drawn = draw_structures(Exact(), batch, DigSampling(n_steps=30))
     assert float((drawn - batch.positions).abs().max()) < 1e-3
-    images = interpolate(Exact(), batch, batch.positions, 1, n_steps=30)
+    images = interpolate(Exact(), batch, batch, 1, n_steps=30)
     assert float((images - batch.positions).abs().max()) < 1e-3
+
+
+def test_a_path_ends_in_the_bonds_of_either_side(model, batch):
+    """Close to an end the flow is almost that of its own bonds, there and back: the path comes close to it."""
+    turned = batch.positions.flip(1) * batch.mask.unsqueeze(-1)
+    turned = turned - turned.sum(1, keepdim=True) / batch.mask.sum(-1)[:, None, None] * batch.mask.unsqueeze(-1)
+    other = replace(batch, positions=turned, bonded=torch.zeros_like(batch.bonded))
+    some, end = batch.select([0]), other.select([0])
+    images = interpolate(model, some, end, 199, n_steps=5)
+    steps = (images[1:] - images[:-1]).abs().amax((1, 2, 3))
+    gap = max(float((images[0] - some.positions).abs().max()), float((images[-1] - end.positions).abs().max()))
+    assert gap < 2.0 * float(steps.max())
+    back = interpolate(model, end, some, 199, n_steps=5)
+    assert torch.allclose(back.flip(0), images, atol=1e-6)
 
 
 def test_the_great_circle_keeps_lengths_and_meets_its_ends():
