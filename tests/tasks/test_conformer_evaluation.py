@@ -71,6 +71,7 @@ def test_the_command_prints_both_ways_side_by_side(molecules, weights, tmp_path)
     write_structures(data, [each for _, each in molecules], ["test", "test"], "GFN2-xTB")
     words = ["evaluate", "dig", "--data", str(data), "--checkpoint", str(weights), "--samples", "2"]
     record = json.loads(CliRunner().invoke(app, [*words, "--json"], catch_exceptions=False).stdout)
+    assert sorted(json_fields("evaluate dig")) == sorted([*record, *record["summaries"][0]])
     assert [each["method"] for each in record["summaries"]] == ["dig", "etkdg"]
     assert record["level"] == "GFN2-xTB"
     assert set(record["n_outliers"]) == set(record["outlier_auroc"])
