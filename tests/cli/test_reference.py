@@ -50,7 +50,7 @@ def test_every_key_of_the_configuration_is_explained():
 
 
 def test_every_view_and_column_that_queries_use_is_in_the_reference():
-    for table in views._views.tables.values():  # noqa: SLF001
+    for table in views._views.tables.values():
         assert table.name in VIEWS
         assert set(table.columns.keys()) <= set(COLUMNS)
 
