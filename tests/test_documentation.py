@@ -419,8 +419,8 @@ def test_the_elements_in_the_readme_are_those_with_valence_rules():
     assert [hill_formula((number,)) for number in NEUTRAL_VALENCES] == listed.split(", ")
 
 
-def test_the_queries_in_the_readme_run_on_a_new_database(tmp_path):
-    statements = blocks(README, "sql")
+def test_the_queries_in_the_manual_run_on_a_new_database(tmp_path):
+    statements = [each for page in MANUAL.values() for each in blocks(page, "sql")]
     assert len(statements) >= 2
     engine = open_database(tmp_path / "network.db")
     try:
