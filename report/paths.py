@@ -8,6 +8,7 @@ a path. The page finds paths by the same rules (templates/passes.js), and a test
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from chem.outcomes import Status
 from report.content import ReactionEntry, State
 
 TRUSTED = frozenset({State.PASSED, State.COULD_NOT_CHECK, State.ESTIMATED})
+_SAME_KCAL_MOL = 1e-6  # what rounding may do to energies that were added up
 _WORST_FIRST = (Status.ESTIMATED, Status.COULD_NOT_CHECK, Status.PASSED)
 
 
@@ -32,6 +34,21 @@ class PathStep:
     reaction: ReactionEntry
     is_reverse: bool
     start_kcal_mol: float
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Species that it starts from."""
+        return self.reaction.products if self.is_reverse else self.reaction.reactants
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """Species that it ends in."""
+        return self.reaction.reactants if self.is_reverse else self.reaction.products
+
+    @property
+    def end_kcal_mol(self) -> float:
+        """Energy after it, above the species at hand."""
+        return self.start_kcal_mol + self.barrier_kcal_mol - self.barrier_back_kcal_mol
 
     @property
     def barrier_kcal_mol(self) -> float:
@@ -128,6 +145,9 @@ def passes_from(starts: Iterable[str], reactions: Iterable[ReactionEntry]) -> di
 def path_to(end: str, passes: Mapping[str, Pass], reactions: Iterable[ReactionEntry]) -> Path:
     """The steps of the easiest way to a species, in their order.
 
+    The easiest way to each partner may be another than the one at hand: what an earlier step of the path makes on the
+    side, no higher than the step that takes it starts, is not made once more.
+
     Args:
         end: Key of a species that is reached.
         passes: From `passes_from`.
@@ -149,7 +169,37 @@ def path_to(end: str, passes: Mapping[str, Pass], reactions: Iterable[ReactionEn
             continue
         waiting.append((species, True))
         waiting += [(each, False) for each in reversed(before)]
-    return Path(steps=tuple(steps.values()), height_kcal_mol=passes[end].height_kcal_mol)
+    at_hand = {species for species, found in passes.items() if not found.step_key}
+    return Path(steps=_without_detours(list(steps.values()), at_hand, end), height_kcal_mol=passes[end].height_kcal_mol)
+
+
+def _without_detours(steps: list[PathStep], at_hand: set[str], end: str) -> tuple[PathStep, ...]:
+    """The steps that are left without those for what others make on the side, tried from the last to the first."""
+    kept = dict(enumerate(steps))
+    made = Counter(species for step in steps for species in set(step.made))
+    needed = Counter(species for step in steps for species in set(step.taken)) + Counter([end])
+    for place in reversed(range(len(steps))):
+        step = steps[place]
+        if any(needed[each] and made[each] < 2 and each not in at_hand for each in set(step.made)):
+            continue
+        without = [each for other, each in kept.items() if other != place]
+        if _adds_up(without, at_hand, end):
+            del kept[place]
+            made.subtract(set(step.made))
+            needed.subtract(set(step.taken))
+    return tuple(kept.values())
+
+
+def _adds_up(steps: Iterable[PathStep], at_hand: Iterable[str], end: str) -> bool:
+    """Whether each step finds what it takes, no higher than it starts, and the end is reached."""
+    levels = dict.fromkeys(at_hand, 0.0)
+    for step in steps:
+        highest = max(levels.get(species, math.inf) for species in step.taken)
+        if highest > step.start_kcal_mol + _SAME_KCAL_MOL:
+            return False
+        for species in step.made:
+            levels[species] = min(levels.get(species, math.inf), step.end_kcal_mol)
+    return end in levels
 
 
 def _heights(reaction: ReactionEntry) -> tuple[float, float]:

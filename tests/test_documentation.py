@@ -66,6 +66,7 @@ from tasks.relaxing import RelaxedStructure
 from tasks.rungs import make_rung
 from tasks.settings import ExploreSettings
 from tasks.workers import WorkerLimits
+from tests.guides import GUIDES, blocks
 from tests.readme import README, json_fields
 
 ROOT = Path(__file__).parents[1]
@@ -78,12 +79,8 @@ SOURCES = "\n".join(
     path.read_text(encoding="utf-8") for folder in ("chem", "db", "tasks") for path in ROOT.glob(f"{folder}/*.py")
 )
 REMEDIES = sorted(set(re.findall(r"`(cairn [a-z][a-z ]+)`", SOURCES)))
-PAGES = {"README.md": README, "CONTRIBUTING.md": CONTRIBUTING, "CHANGELOG.md": CHANGELOG}
-
-
-def blocks(page, language):
-    """Contents of the fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+MANUAL = {"README.md": README, **GUIDES}
+PAGES = {**MANUAL, "CONTRIBUTING.md": CONTRIBUTING, "CHANGELOG.md": CHANGELOG}
 
 
 def shown_lines(page):
@@ -127,11 +124,11 @@ def anchor(heading):
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("line", command_lines(README))
-def test_a_command_line_of_the_readme_is_understood(line):
+@pytest.mark.parametrize(("page", "line"), [(page, line) for page in MANUAL for line in command_lines(MANUAL[page])])
+def test_a_command_line_of_the_manual_is_understood(page, line):
     words = shlex.split(line)[1:]
     command, rest = resolve(words)
-    if rest or line in shown_lines(README):
+    if rest or line in shown_lines(MANUAL[page]):
         command.make_context(command.name, rest)  # parses and checks every option, runs nothing
 
 
@@ -154,8 +151,10 @@ def test_a_command_that_a_message_of_the_program_recommends_exists(line):
     assert not hasattr(command, "commands"), f"{line!r} is not a whole command"
 
 
-@pytest.mark.parametrize("option", sorted(set(re.findall(r"`(?:[^`\n]* )?(--[a-z][a-z-]*)", README))))
-def test_every_option_that_the_readme_names_exists(option):
+@pytest.mark.parametrize(
+    "option", sorted(set(re.findall(r"`(?:[^`\n]* )?(--[a-z][a-z-]*)", "\n".join(MANUAL.values()))))
+)
+def test_every_option_that_the_manual_names_exists(option):
     known = {each for _, command in commands() for parameter in command.params for each in parameter.opts}
     assert option in known | {"--help", "--editable"}
 
@@ -350,8 +349,8 @@ def test_every_package_and_folder_is_in_the_tour():
         assert layers["name"].split(",")[0] in page.replace("\n", " ")
 
 
-@pytest.mark.parametrize("target", make_targets(README))
-def test_a_make_target_of_the_readme_exists_and_make_help_names_it(target):
+@pytest.mark.parametrize("target", make_targets("\n".join(MANUAL.values())))
+def test_a_make_target_of_the_manual_exists_and_make_help_names_it(target):
     assert re.search(rf"^{target}:", MAKEFILE, flags=re.MULTILINE)
     helped = subprocess.run(
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -366,15 +365,18 @@ def test_a_make_target_of_the_contribution_guide_exists(target):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_inside_the_documentation_lead_somewhere(page):
-    headings = {anchor(each) for each in re.findall(r"^#+ (.+)$", PAGES[page], flags=re.MULTILINE)}
     for target in re.findall(r"\]\(([^)]+)\)", PAGES[page]):
-        if target.startswith("#"):
-            assert target[1:] in headings, target
-        elif not target.startswith("https://"):
-            assert (ROOT / target).exists(), target
+        if target.startswith("https://"):
+            continue
+        path, _, heading = target.partition("#")
+        linked = (ROOT / page).parent / path if path else ROOT / page
+        assert linked.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert heading in {anchor(each) for each in headings}, target
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", [*MANUAL, "CONTRIBUTING.md"])
 def test_files_that_the_documentation_names_exist(page):
     packages = "|".join(
         (*PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"], "configs", "benchmarks", "tests")
@@ -422,8 +424,8 @@ def test_the_elements_in_the_readme_are_those_with_valence_rules():
     assert [hill_formula((number,)) for number in NEUTRAL_VALENCES] == listed.split(", ")
 
 
-def test_the_queries_in_the_readme_run_on_a_new_database(tmp_path):
-    statements = blocks(README, "sql")
+def test_the_queries_in_the_manual_run_on_a_new_database(tmp_path):
+    statements = [each for page in MANUAL.values() for each in blocks(page, "sql")]
     assert len(statements) >= 2
     engine = open_database(tmp_path / "network.db")
     try:

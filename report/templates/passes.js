@@ -78,7 +78,38 @@ cairn.passes = (() => {
       if (isReady) steps.set(way.r, { ...way, start, to: s });
       else waiting.push([s, true], ...way.taken.map((each) => [each, false]).reverse());
     }
-    return { steps: Array.from(steps.values()), height: settled.get(end).height };
+    return { steps: withoutDetours(Array.from(steps.values()), new Set(starts), end), height: settled.get(end).height };
+  }
+
+  // Steps for what others make on the side are taken away, from the last to the first.
+  function withoutDetours(steps, atHand, end) {
+    let kept = steps;
+    const [made, needed] = [new Map(), new Map([[end, 1]])];
+    const count = (map, list, by) => new Set(list).forEach((s) => map.set(s, (map.get(s) ?? 0) + by));
+    for (const step of steps) {
+      count(made, step.made, 1);
+      count(needed, step.taken, 1);
+    }
+    for (const step of Array.from(steps).reverse()) {
+      if (step.made.some((s) => needed.get(s) && made.get(s) < 2 && !atHand.has(s))) continue;
+      const without = kept.filter((each) => each !== step);
+      if (!addsUp(without, atHand, end)) continue;
+      kept = without;
+      count(made, step.made, -1);
+      count(needed, step.taken, -1);
+    }
+    return kept;
+  }
+
+  // Whether each step finds what it takes, no higher than it starts, and the end is reached; kcal/mol.
+  function addsUp(steps, atHand, end) {
+    const levels = new Map(Array.from(atHand, (s) => [s, 0]));
+    const level = (s) => levels.get(s) ?? Infinity;
+    for (const step of steps) {
+      if (Math.max(...step.taken.map(level)) > step.start + 1e-6) return false;
+      for (const s of step.made) levels.set(s, Math.min(level(s), step.start + step.up - step.back));
+    }
+    return levels.has(end);
   }
 
   return { path };

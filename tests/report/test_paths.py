@@ -60,6 +60,29 @@ def test_what_a_step_takes_is_made_before_it_and_no_step_is_taken_twice():
     assert [each.reaction.key for each in path.steps] == ["one", "two", "joint"]
 
 
+SIDE = (
+    step("1 splits", "a", "b c", 40.0, 10.0),  # 30 above a, with c on the side
+    step("2 away", "a", "d", 20.0, 30.0),
+    step("3 c once more", "d", "c e", 25.0, 30.0),  # c by itself is reached lower this way
+)
+
+
+def test_what_a_step_makes_on_the_side_is_not_made_once_more():
+    joint = step("4 joint", "b c", "f", 5.0, 20.0)
+    path = easiest_path(["a"], "f", usable((*SIDE, joint)))
+    assert [each.reaction.key for each in path.steps] == ["1 splits", "4 joint"]
+    assert path.height_kcal_mol == 40.0
+    assert easiest_path(["a"], "c", usable((*SIDE, joint))).height_kcal_mol == 20.0
+
+
+def test_a_partner_that_lies_too_high_on_the_side_comes_by_its_own_way():
+    early = step("0 early", "a", "b", 10.0, 5.0)  # b is reached at 5, but c on the side only at 30
+    joint = step("4 joint", "b c", "f", 5.0, 20.0)
+    path = easiest_path(["a"], "f", usable((early, *SIDE, joint)))
+    assert [each.reaction.key for each in path.steps] == ["0 early", "2 away", "3 c once more", "4 joint"]
+    assert path.height_kcal_mol == 20.0
+
+
 def test_no_path_takes_a_barrier_whose_check_failed_or_leads_where_nothing_leads():
     assert all(each.key != "wrong" for each in usable(NETWORK))
     assert easiest_path(["a"], "y", usable(NETWORK)) is None

@@ -17,6 +17,7 @@ from models.dig import Dig, DigConfig
 from models.structure_batch import StructureArrays
 from models.structure_data import write_structures
 from tasks.conformer_evaluation import deviation_angstrom, evaluate_conformers
+from tests.readme import json_fields
 
 
 @pytest.fixture(scope="module")
