@@ -5,9 +5,8 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from db.campaign_tables import Origin, ReactionMembershipRow
-from db.campaigns import add_campaign, add_reaction_members, add_species_members, mark_expanded
+from db.campaigns import add_campaign, add_reaction_members, add_species_members, campaign_id, mark_expanded
 from db.engine import reading, writing
-from db.lifecycle import campaigns
 from db.proposals import mark_proposed, species_to_propose_for
 from db.species_minima import enqueue_minima
 from db.store import add_reactions, add_species
@@ -79,5 +78,4 @@ def test_the_minima_of_the_species_of_a_campaign_are_its_work_and_it_pays(engine
     )
     assert sorted(each.subject_key for each in claims) == sorted(members)
     with reading(engine) as session:
-        names = [each.name for each in campaigns(session)]
-    assert {each.payer for each in claims} == {1 + names.index("one")}
+        assert {each.payer for each in claims} == {campaign_id(session, "one")}

@@ -15,6 +15,7 @@ from models.confidence_training import ConfidenceTrainingConfig
 from models.configuration import from_plain, read_configuration, to_plain
 from models.dig_training import DigTrainingConfig
 from models.generator_training import GeneratorTrainingConfig
+from models.joint_training import JointTrainingConfig
 from models.morered_training import MoreRedTrainingConfig
 from models.potential_training import PotentialTrainingConfig
 
@@ -38,6 +39,7 @@ class Outer:
 KINDS = {
     "barrier": BarrierTrainingConfig,
     "confidence": ConfidenceTrainingConfig,
+    "joint": JointTrainingConfig,
     "dig": DigTrainingConfig,
     "morered": MoreRedTrainingConfig,
     "potential": PotentialTrainingConfig,
