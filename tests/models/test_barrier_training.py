@@ -89,6 +89,9 @@ def config(tiny_config):
     }
 
 
+KEPT = {}  # weights of plain trainings by what they were trained on: each takes seconds
+
+
 @pytest.fixture
 def train(tmp_path, labels, config):
     """Function that trains into a folder."""
@@ -96,10 +99,18 @@ def train(tmp_path, labels, config):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
 
     def trained(*own, out="out"):
-        rows = []
+        rows, weights = [], tmp_path / out / "weights.safetensors"
+        plain = None if own or out != "out" else (repr(config), (tmp_path / "labels.npz").read_bytes())
+        if plain in KEPT:
+            rows, content = KEPT[plain]
+            weights.parent.mkdir()
+            weights.write_bytes(content)
+            return rows, weights
         given = ["--data", str(tmp_path / "labels.npz"), "--config", str(tmp_path / "config.yaml"), "--device", "cpu"]
         main([*given, "--out", str(tmp_path / out), *own], rows.append)
-        return rows, tmp_path / out / "weights.safetensors"
+        if plain is not None:
+            KEPT[plain] = rows, weights.read_bytes()
+        return rows, weights
 
     return trained
 
@@ -161,6 +172,7 @@ def test_what_all_reactions_lack_is_learned_and_the_bars_are_calibrated(train, r
     assert (found.level, found.checkpoint_sha256) == ("GFN2-xTB", head.checkpoint.sha256)
 
 
+@pytest.mark.slow
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(train):
     _, whole = train(out="whole")
     train("--max-seconds", "0", out="parts")
@@ -168,6 +180,7 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(train):
     assert torch.equal(BarrierHead(whole).network.correction[1].weight, BarrierHead(parts).network.correction[1].weight)
 
 
+@pytest.mark.slow
 def test_a_training_begins_with_the_trunk_of_a_generator_of_its_size_alone(train, tiny_config, tmp_path):
     model = ReactDiff(tiny_config)
     save_weights(tmp_path / "generator.safetensors", model, "reactdiff", tiny_config, {})

@@ -288,6 +288,7 @@ def words(tmp_path, reactions):
     return ["--data", str(tmp_path / "reactions.npz"), "--config", str(config), "--device", "cpu"]
 
 
+@pytest.mark.slow
 def test_a_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path, words):
     rows = []
     main([*words, "--out", str(tmp_path / "whole")], rows.append)

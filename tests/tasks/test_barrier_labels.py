@@ -65,6 +65,7 @@ def test_labels_are_the_energies_of_their_geometries_and_a_second_run_computes_n
     assert path.with_suffix(".jsonl").read_text().split() == kept
 
 
+@pytest.mark.slow
 def test_only_reactions_that_no_generator_was_trained_on_get_generated_candidates(tmp_path, tiny_config):
     torch.manual_seed(0)
     save_weights(tmp_path / "generator.safetensors", ReactDiff(tiny_config), "reactdiff", tiny_config, {})
