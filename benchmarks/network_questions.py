@@ -12,15 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import time
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import networkx as nx
 import numpy as np
 
+from benchmarks.isomers import Isomers, asked_of_networkx, draw_isomers, timed
 from chem.path_guide import PathGuide
 from chem.paths import lowest_paths
 from chem.step_index import StepIndex, easiest_arrivals, index_steps
@@ -28,24 +24,10 @@ from chem.step_index import StepIndex, easiest_arrivals, index_steps
 REPEATS = 5
 
 
-def made_up(
-    n_species: int, n_reactions: int, seed: int
-) -> tuple[StepIndex, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """An index, and energies of species, pairs of species, and energies of the transition states, kcal/mol."""
-    rng = np.random.default_rng(seed)
-    energies = rng.normal(0.0, 20.0, n_species)
-    pairs = rng.integers(0, n_species, (n_reactions, 2))
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    saddles = energies[pairs].max(axis=1) + rng.exponential(35.0, len(pairs))
-    heights = saddles[:, None] - energies[pairs]
-    index = index_steps(n_species, heights, np.ones_like(pairs), pairs.reshape(-1))
-    return index, energies, pairs, saddles, heights
-
-
-def timed(act: Callable[[], Any]) -> tuple[Any, float]:
-    began = time.perf_counter()
-    found = act()
-    return found, time.perf_counter() - began
+def indexed(network: Isomers) -> StepIndex:
+    """Its steps, each of one molecule on both sides."""
+    pairs = network.pairs
+    return index_steps(len(network.energies_kcal_mol), network.heights_kcal_mol, np.ones_like(pairs), pairs.reshape(-1))
 
 
 def gib() -> float:
@@ -60,9 +42,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    (index, energies, pairs, saddles, _), loading = timed(
-        lambda: made_up(arguments.species, arguments.reactions, arguments.seed)
-    )
+    network = draw_isomers(arguments.species, arguments.reactions, arguments.seed)
+    index, loading = timed(lambda: indexed(network))
     guide, guiding = timed(lambda: PathGuide(index))
     timed(lambda: guide.hint(0, 1))  # the spanning tree
     own_gib = gib()
@@ -80,37 +61,14 @@ def main() -> None:
         own["neighbours"].append(seconds)
         answers.append((paths, set(reached), near))
 
-    def as_graph() -> nx.Graph:
-        graph = nx.Graph()
-        graph.add_nodes_from(range(arguments.species))
-        order = np.argsort(-saddles)  # of several edges between two species the last, the lowest, stays
-        graph.add_weighted_edges_from(
-            (i, j, top) for (i, j), top in zip(pairs[order].tolist(), saddles[order].tolist(), strict=True)
-        )
-        return graph
-
-    graph, graph_loading = timed(as_graph)
-    tree, tree_seconds = timed(lambda: nx.minimum_spanning_tree(graph))
-    other: dict[str, list[float]] = {"path": [], "reachable": [], "neighbours": []}
-    agree = 0
-    for (start, goal), (paths, reached, near) in zip(ends, answers, strict=True):
-        way, seconds = timed(lambda start=start, goal=goal: nx.shortest_path(tree, start, goal))
-        other["path"].append(seconds)
-        highest = max(tree.edges[edge]["weight"] for edge in pairwise(way)) - energies[start]
-
-        def below(start: int = start) -> set[int]:
-            limit = energies[start] + arguments.height
-            kept = nx.subgraph_view(graph, filter_edge=lambda i, j: graph.edges[i, j]["weight"] <= limit)
-            return set(nx.node_connected_component(kept, start))
-
-        component, seconds = timed(below)
-        other["reachable"].append(seconds)
-        neighbours, seconds = timed(lambda start=start: set(graph[start]))
-        other["neighbours"].append(seconds)
-        agree += abs(paths[0].cost - highest) < 1e-6 and component == reached and neighbours == near
+    others, networkx_seconds = asked_of_networkx(network, ends, arguments.height)
+    agree = sum(
+        abs(paths[0].cost - top) < 1e-6 and component == reached and neighbours == near
+        for (paths, reached, near), (top, component, neighbours) in zip(answers, others, strict=True)
+    )
     record = {
         "species": arguments.species,
-        "reactions": len(pairs),
+        "reactions": len(network.pairs),
         "loading_s": loading,
         "guide_s": guiding,
         "memory_gib": own_gib,
@@ -119,12 +77,8 @@ def main() -> None:
         "reachable": [len(reached) for _, reached, _ in answers],
         "reachable_s": own["reachable"],
         "neighbours_s": own["neighbours"],
-        "networkx_loading_s": graph_loading,
-        "networkx_spanning_tree_s": tree_seconds,
+        **networkx_seconds,
         "networkx_memory_gib": gib(),
-        "networkx_path_s": other["path"],
-        "networkx_reachable_s": other["reachable"],
-        "networkx_neighbours_s": other["neighbours"],
         "agree": f"{agree} of {REPEATS}",
     }
     print(json.dumps(record, indent=1))

@@ -16,17 +16,15 @@ import argparse
 import json
 import time
 from contextlib import ExitStack
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
 import numpy as np
-from ase.units import kcal, mol
 
-from benchmarks.network_questions import gib, timed
+from benchmarks.isomers import asked_of_networkx, draw_isomers, timed
+from benchmarks.network_questions import gib
 from benchmarks.postgresql import Server
-from benchmarks.synthetic import Shape, fill, isomers
+from benchmarks.synthetic import fill, joined_at_random
 from chem.path_guide import PathGuide
 from chem.step_index import easiest_arrivals, ways
 from db.engine import open_database, reading
@@ -80,20 +78,19 @@ def measured(kind: str, n_reactions: int, folder: Path) -> dict[str, Any]:
 
 def asked(kind: str, n_reactions: int, n_species: int, height_kcal_mol: float, folder: Path) -> dict[str, Any]:
     """Seconds of the questions in a network that joins species at random; the database is removed afterwards."""
-    shape = isomers(n_species, n_reactions)
+    isomers = draw_isomers(n_species, n_reactions)
     file = folder / f"asked-{n_reactions}.db"
     record: dict[str, Any] = {"database": kind, "n_species": n_species, "n_reactions": n_reactions}
     with ExitStack() as stack:
         url = f"sqlite:///{file}" if kind == "sqlite" else stack.enter_context(Server(POSTGRESQL)).url
         engine = open_database(url)
         stack.callback(engine.dispose)
-        _, record["fill_s"] = timed(lambda: fill(engine, n_reactions, shape))
+        _, record["fill_s"] = timed(lambda: fill(engine, n_reactions, joined_at_random(isomers)))
         before = gib()
         with reading(engine) as session:
             network, record["read_s"] = timed(lambda: known_network(session))
             guide, record["guide_s"] = timed(lambda: PathGuide(network.index))
             timed(lambda: guide.hint(0, 1))  # its spanning tree
-            _, record["arrays_s"] = timed(lambda: network.index.arrays)
             timed(lambda: easiest_arrivals(network.index, [0], max_height_kcal_mol=-1.0))  # compiled, or read from disk
             record["memory_gib"] = gib() - before
             answers = []
@@ -115,46 +112,13 @@ def asked(kind: str, n_reactions: int, n_species: int, height_kcal_mol: float, f
                 answers.append((len(near), paths[0].highest_kcal_mol, members))
     for old in folder.glob(f"{file.name}*"):
         old.unlink()
-    return {**record, **beside_networkx(shape, ends, answers, height_kcal_mol)}
-
-
-def beside_networkx(
-    shape: Shape, ends: list[list[int]], answers: list[tuple[int, float, set[int]]], height_kcal_mol: float
-) -> dict[str, Any]:
-    """The same questions to networkx: a path over the spanning tree, a component below a height, neighbours."""
-    heights = shape.heights_ev * mol / kcal
-    energies = np.random.default_rng(0).normal(0.0, 20.0, shape.n_species)  # as in `isomers`
-    saddles = energies[shape.pairs[:, 0]] + heights[:, 0]
-
-    def as_graph() -> nx.Graph:
-        graph = nx.Graph()
-        graph.add_nodes_from(range(shape.n_species))
-        order = np.argsort(-saddles)  # of several edges between two species the last, the lowest, stays
-        graph.add_weighted_edges_from(
-            (i, j, top) for (i, j), top in zip(shape.pairs[order].tolist(), saddles[order].tolist(), strict=True)
-        )
-        return graph
-
-    graph, loading = timed(as_graph)
-    tree, spanning = timed(lambda: nx.minimum_spanning_tree(graph))
-    found: dict[str, Any] = {"networkx_loading_s": loading, "networkx_spanning_tree_s": spanning}
-    agree = 0
-    for (start, goal), (n_near, highest, members) in zip(ends, answers, strict=True):
-        way, seconds = timed(lambda start=start, goal=goal: nx.shortest_path(tree, start, goal))
-        found.setdefault("networkx_path_s", []).append(seconds)
-        top = max(tree.edges[edge]["weight"] for edge in pairwise(way)) - energies[start]
-        limit = energies[start] + height_kcal_mol
-
-        def below(start: int = start, limit: float = limit) -> set[int]:
-            kept = nx.subgraph_view(graph, filter_edge=lambda i, j: graph.edges[i, j]["weight"] <= limit)
-            return set(nx.node_connected_component(kept, start))
-
-        component, seconds = timed(below)
-        found.setdefault("networkx_reachable_s", []).append(seconds)
-        near, seconds = timed(lambda start=start: list(graph[start]))
-        found.setdefault("networkx_neighbours_s", []).append(seconds)
-        agree += abs(top - highest) < 1e-6 and component == members and len(near) <= n_near
-    return {**found, "reachable": [len(members) for *_, members in answers], "agree": f"{agree} of {len(ends)}"}
+    others, networkx_seconds = asked_of_networkx(isomers, ends, height_kcal_mol)
+    agree = sum(
+        abs(top - highest) < 1e-6 and component == members and len(near) <= n_near
+        for (n_near, highest, members), (top, component, near) in zip(answers, others, strict=True)
+    )
+    reachable = [len(members) for *_, members in answers]
+    return {**record, **networkx_seconds, "reachable": reachable, "agree": f"{agree} of {PAIRS}"}
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import rankdata
 
 from benchmarks.saddle_starts import load
 from chem.generator import EndPoints
@@ -96,15 +97,11 @@ def main() -> None:
         values = np.array([row[sign] for row in rows], dtype=float)
         summary["auroc"][sign] = auroc(values, wrong)
         print(f"AUROC of wrong candidates by {sign}: {summary['auroc'][sign]:.2f}")
-    both = _ranks([row["no confidence"] for row in rows]) + _ranks([row["largest force"] for row in rows])
+    both = rankdata([row["no confidence"] for row in rows]) + rankdata([row["largest force"] for row in rows])
     summary["auroc"]["confidence and force, ranks added"] = auroc(both, wrong)
     print(f"AUROC by ranks of confidence and force together: {auroc(both, wrong):.2f}")
     if arguments.json:
         arguments.json.write_text(json.dumps({**summary, "rows": rows}))
-
-
-def _ranks(values: list[float]) -> np.ndarray:
-    return np.argsort(np.argsort(values)).astype(float)
 
 
 if __name__ == "__main__":

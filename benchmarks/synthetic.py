@@ -15,6 +15,7 @@ import numpy as np
 from ase.units import kcal, mol
 from sqlalchemy import Engine, func, insert, literal_column, select, text
 
+from benchmarks.isomers import Isomers
 from chem.endpoints import PreparedPair, PreparedReaction
 from chem.enumeration import EnumerationRules, enumerate_reactions
 from chem.generator import EndPoints
@@ -106,14 +107,10 @@ def ring(n_reactions: int) -> Shape:
     return Shape(n_species=n_reactions, pairs=pairs, heights_ev=np.ones((n_reactions, 2)))
 
 
-def isomers(n_species: int, n_reactions: int, seed: int = 0) -> Shape:
-    """Pairs at random, with energies at random and transition states above both ends."""
-    rng = np.random.default_rng(seed)
-    energies = rng.normal(0.0, 20.0, n_species)
-    first = rng.integers(0, n_species, n_reactions)
-    pairs = np.stack([first, (first + rng.integers(1, n_species, n_reactions)) % n_species], axis=1)
-    saddles = energies[pairs].max(axis=1) + rng.exponential(35.0, n_reactions)
-    return Shape(n_species=n_species, pairs=pairs, heights_ev=(saddles[:, None] - energies[pairs]) * kcal / mol)
+def joined_at_random(network: Isomers) -> Shape:
+    """A network of isomers."""
+    heights = network.heights_kcal_mol * kcal / mol
+    return Shape(n_species=len(network.energies_kcal_mol), pairs=network.pairs, heights_ev=heights)
 
 
 def fill(engine: Engine, n_reactions: int, shape: Shape | None = None) -> None:

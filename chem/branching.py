@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from chem.flux import rate_constant
@@ -70,19 +70,6 @@ class Branch:
     rate_factor_95: float | None
     ratio: float | None
     products_ratio: float | None
-
-
-def turned(state: TransitionState) -> TransitionState:
-    """The same transition state with its ends exchanged."""
-    return replace(
-        state,
-        reactant_end=state.product_end,
-        product_end=state.reactant_end,
-        reactant_end_energy_ev=state.product_end_energy_ev,
-        product_end_energy_ev=state.reactant_end_energy_ev,
-        reactant_end_frequencies_cm1=state.product_end_frequencies_cm1,
-        product_end_frequencies_cm1=state.reactant_end_frequencies_cm1,
-    )
 
 
 def branching(steps: Iterable[Leaving], temperature_k: float, concentration_mol_per_l: float = 1.0) -> list[Branch]:

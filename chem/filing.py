@@ -44,7 +44,7 @@ def reactions_found(result: SearchResult, searched: Reaction) -> tuple[SearchRes
             continue
         # Two searches may find one reaction from opposite sides: it is stored in one direction, whoever comes first.
         if [each.key for each in opposite.reactants] < [each.key for each in reaction.reactants]:
-            reaction, state = opposite, _reversed(state)
+            reaction, state = opposite, state.turned()
             before, after = after, before
         found[index] = reaction
         attempts[index] = replace(attempt, transition_state=_judged_anew(state, before, after, searched))
@@ -86,18 +86,6 @@ def in_order_of(state: TransitionState, reaction: Reaction) -> TransitionState:
         reactant_end=state.reactant_end.permuted(order),
         product_end=state.product_end.permuted(order),
         imaginary_mode=None if state.imaginary_mode is None else state.imaginary_mode[list(order)],
-    )
-
-
-def _reversed(state: TransitionState) -> TransitionState:
-    return replace(
-        state,
-        reactant_end=state.product_end,
-        product_end=state.reactant_end,
-        reactant_end_energy_ev=state.product_end_energy_ev,
-        product_end_energy_ev=state.reactant_end_energy_ev,
-        reactant_end_frequencies_cm1=state.product_end_frequencies_cm1,
-        product_end_frequencies_cm1=state.reactant_end_frequencies_cm1,
     )
 
 

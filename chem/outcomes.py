@@ -6,7 +6,7 @@ Units: eV, Angstrom, cm-1, seconds; arrays are read-only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -211,6 +211,18 @@ class TransitionState:
             reverse_ev=self.energy_ev - self.product_end_energy_ev,
             level=self.level,
             verdict=self.verdict,
+        )
+
+    def turned(self) -> TransitionState:
+        """The same transition state with its ends exchanged."""
+        return replace(
+            self,
+            reactant_end=self.product_end,
+            product_end=self.reactant_end,
+            reactant_end_energy_ev=self.product_end_energy_ev,
+            product_end_energy_ev=self.reactant_end_energy_ev,
+            reactant_end_frequencies_cm1=self.product_end_frequencies_cm1,
+            product_end_frequencies_cm1=self.reactant_end_frequencies_cm1,
         )
 
 

@@ -31,9 +31,9 @@ class PathGuide:
     """
 
     def __init__(self, index: StepIndex, at_hand: frozenset[int] = frozenset()) -> None:
-        self._n = len(index.taker_starts) - 1
+        self._n = len(index.arrays.taker_starts) - 1
         tails, heads, ways = _arcs(index, at_hand)
-        heights = np.array(index.heights_kcal_mol, dtype=np.float64)
+        heights = index.arrays.heights_kcal_mol
         self._energies = _energies(self._n, tails, heads, heights[ways] - heights[ways ^ 1], heights[ways])
         self._tails, self._heads = tails, heads
         self._saddles = self._energies[tails] + heights[ways]
@@ -91,7 +91,7 @@ class PathGuide:
 
 def _arcs(index: StepIndex, at_hand: frozenset[int]) -> tuple[IntArray, IntArray, IntArray]:
     """Tails, heads and directions of the graph: from the one species that is not at hand to each product."""
-    starts, species = np.array(index.side_starts), np.array(index.side_species, dtype=np.int64)
+    starts, species = index.arrays.side_starts, index.arrays.side_species
     lengths = np.diff(starts)
     if not len(species):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)

@@ -124,7 +124,7 @@ def lowest_paths(
     if k < 1 or not temperature_k > 0:
         raise ConfigurationError(f"k and the temperature must be positive, got {k} and {temperature_k}")
     there = frozenset({start, *at_hand})
-    if guide is None and len(index.heights_kcal_mol) > GUIDED_FROM:
+    if guide is None and 2 * index.n_steps > GUIDED_FROM:
         guide = PathGuide(index, frozenset(at_hand))
     hint = None if guide is None or cost is PathCost.RATE else guide.hint(start, goal)
     return _Search(index, k, there, cost, temperature_k).run(start, goal, hint)

@@ -32,7 +32,15 @@ class Arrival:
 
 
 class IndexArrays(NamedTuple):
-    """The fields of a `StepIndex` as arrays."""
+    """The steps of a network as arrays.
+
+    Attributes:
+        heights_kcal_mol: Height that each direction climbs, shape (2 n_steps,).
+        side_starts: Where in `side_species` the molecules begin that each direction takes, shape (2 n_steps + 1,).
+        side_species: Their species; one that takes part twice stands twice.
+        taker_starts: Where in `takers` the directions begin that take each species, shape (n_species + 1,).
+        takers: Those directions, each once.
+    """
 
     heights_kcal_mol: NDArray[np.float64]
     side_starts: NDArray[np.int64]
@@ -46,37 +54,44 @@ class StepIndex:
     """The steps of a network; species and steps are numbered from 0.
 
     Direction 2 i goes along step i from its reactants, 2 i + 1 from its products. What a direction makes is what the
-    other direction of its step (`direction ^ 1`) takes.
+    other direction of its step (`direction ^ 1`) takes. Walks in Python read lists, which are faster one by one.
 
     Attributes:
-        heights_kcal_mol: Height that each direction climbs, length 2 n_steps.
-        side_starts: Where in `side_species` the molecules begin that each direction takes, length 2 n_steps + 1.
-        side_species: Their species; one that takes part twice stands twice.
-        taker_starts: Where in `takers` the directions begin that take each species, length n_species + 1.
-        takers: Those directions, each once.
+        arrays: The steps.
     """
 
-    heights_kcal_mol: list[float]
-    side_starts: list[int]
-    side_species: list[int]
-    taker_starts: list[int]
-    takers: list[int]
+    arrays: IndexArrays
+
+    @cached_property
+    def heights_kcal_mol(self) -> list[float]:
+        """Height that each direction climbs."""
+        heights: list[float] = self.arrays.heights_kcal_mol.tolist()
+        return heights
+
+    @cached_property
+    def side_starts(self) -> list[int]:
+        """As of the arrays, like the next three."""
+        return _listed(self.arrays.side_starts)
+
+    @cached_property
+    def side_species(self) -> list[int]:
+        """Likewise."""
+        return _listed(self.arrays.side_species)
+
+    @cached_property
+    def taker_starts(self) -> list[int]:
+        """Likewise."""
+        return _listed(self.arrays.taker_starts)
+
+    @cached_property
+    def takers(self) -> list[int]:
+        """Likewise."""
+        return _listed(self.arrays.takers)
 
     @property
     def n_steps(self) -> int:
         """Number of steps."""
-        return len(self.heights_kcal_mol) // 2
-
-    @cached_property
-    def arrays(self) -> IndexArrays:
-        """The same as arrays."""
-        return IndexArrays(
-            heights_kcal_mol=np.array(self.heights_kcal_mol, dtype=np.float64),
-            side_starts=np.array(self.side_starts, dtype=np.int64),
-            side_species=np.array(self.side_species, dtype=np.int64),
-            taker_starts=np.array(self.taker_starts, dtype=np.int64),
-            takers=np.array(self.takers, dtype=np.int64),
-        )
+        return len(self.arrays.heights_kcal_mol) // 2
 
     def side(self, direction: int) -> list[int]:
         """Species that a direction takes."""
@@ -104,18 +119,23 @@ def index_steps(
     directions = np.repeat(np.arange(len(lengths)), lengths)
     pairs = np.unique(taken * max(len(lengths), 1) + directions)
     consumers, takers = np.divmod(pairs, max(len(lengths), 1))
-    return StepIndex(
-        heights_kcal_mol=heights.tolist(),
+    arrays = IndexArrays(
+        heights_kcal_mol=heights,
         side_starts=_starts(lengths),
-        side_species=taken.tolist(),
+        side_species=taken,
         taker_starts=_starts(np.bincount(consumers, minlength=n_species)),
-        takers=takers.tolist(),
+        takers=takers,
     )
+    return StepIndex(arrays=arrays)
 
 
-def _starts(lengths: NDArray[np.int64]) -> list[int]:
-    starts: list[int] = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64).tolist()
-    return starts
+def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _listed(values: NDArray[np.int64]) -> list[int]:
+    listed: list[int] = values.tolist()
+    return listed
 
 
 def easiest_arrivals(

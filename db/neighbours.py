@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from chem.branching import Leaving, turned
+from chem.branching import Leaving
 from chem.identity import make_reaction
 from chem.outcomes import Status
 from db.campaign_tables import ReactionMembershipRow
@@ -193,7 +193,7 @@ def leaving_steps(session: Session, found: Iterable[Neighbour]) -> list[Leaving]
                 verdict=each.verdict,
                 level=each.level,
                 degeneracy=degeneracy,
-                transition_state=state if state is None or each.is_forward else turned(state),
+                transition_state=state if state is None or each.is_forward else state.turned(),
             )
         )
     return steps

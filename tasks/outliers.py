@@ -7,10 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from chem.generator import EndPoints
-from chem.graph import MolecularGraph
+from chem.graph import subgraph
 from chem.perception import perceive_graph
 from models.weights_file import WeightsFile, find_weights
 from tasks.model_settings import OutlierSettings
@@ -55,7 +53,7 @@ def unlikely_ends(ends: Sequence[EndPoints], outliers: OutlierSettings) -> list[
                 continue
             graph = perceive_graph(geometry)
             for atoms in graph.fragments:
-                molecules.append(_molecule(graph, tuple(sorted(atoms)), geometry.positions))
+                molecules.append((subgraph(graph, atoms, charge=0, multiplicity=1), geometry.positions[list(atoms)]))
                 places.append((place, side))
     from models.dig_outliers import likelihood_per_degree_of_freedom  # noqa: PLC0415 (torch)
 
@@ -72,16 +70,6 @@ def unlikely_ends(ends: Sequence[EndPoints], outliers: OutlierSettings) -> list[
         )
         for place in range(len(ends))
     ]
-
-
-def _molecule(
-    graph: MolecularGraph, atoms: tuple[int, ...], positions: np.ndarray[Any, np.dtype[np.float64]]
-) -> tuple[MolecularGraph, np.ndarray[Any, np.dtype[np.float64]]]:
-    """One molecule of a side, atoms numbered anew."""
-    number = {atom: place for place, atom in enumerate(atoms)}
-    bonds = frozenset((number[i], number[j]) for i, j in graph.bonds if i in number and j in number)
-    own = MolecularGraph(numbers=tuple(graph.numbers[atom] for atom in atoms), bonds=bonds)
-    return own, positions[list(atoms)]
 
 
 @lru_cache(maxsize=1)

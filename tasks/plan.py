@@ -25,9 +25,9 @@ from tasks.barrier_head_weights import barrier_head_settings, check_barrier_head
 from tasks.generators import check_generator, generator_settings
 from tasks.log import event_log
 from tasks.outliers import outlier_settings, outlier_weights
-from tasks.proposal_weights import check_proposals, proposal_settings
-from tasks.refinement import check_refinement, refinement_settings
-from tasks.relaxation_weights import check_relaxation, relaxation_settings
+from tasks.proposal_weights import proposal_settings, proposal_weights
+from tasks.refinement import refinement_settings, refinement_weights
+from tasks.relaxation_weights import relaxation_settings, relaxation_weights
 from tasks.settings import ExploreSettings, load_settings
 
 MINIMUM_EMBEDDINGS = 5  # structures relaxed for the minimum of a species
@@ -67,10 +67,10 @@ def check_settings(settings: ExploreSettings) -> None:
             if searches:
                 check_forces(level)
     check_generator(settings)
-    check_relaxation(settings.relaxation)
-    check_refinement(settings.refinement)
+    relaxation_weights(settings.relaxation)  # what is wrong with weights shows before any work; nothing is loaded
+    refinement_weights(settings.refinement)
     outlier_weights(settings.outliers)
-    check_proposals(settings.propose)
+    proposal_weights(settings.propose)
     if settings.search.neb_level is not None:
         check_forces(resolve_level(settings.search.neb_level))
     check_barrier_head(settings)

@@ -22,15 +22,6 @@ def proposal_weights(propose: ProposeSettings) -> WeightsFile | None:
     return find_weights(KIND, propose.checkpoint) if propose.n else None
 
 
-def check_proposals(propose: ProposeSettings) -> None:
-    """Meet what may be wrong with the weights before any work starts; loads nothing.
-
-    Raises:
-        ConfigurationError: As `proposal_weights`.
-    """
-    proposal_weights(propose)
-
-
 def proposal_settings(propose: ProposeSettings) -> dict[str, Any]:
     """What decides which reactions are proposed, as JSON values; empty where none are."""
     weights = proposal_weights(propose)

@@ -33,15 +33,6 @@ def refinement_weights(refinement: RefinementSettings) -> list[WeightsFile]:
     return [find_weights(KIND, refinement.checkpoint), *(find_weights(KIND, each) for each in refinement.committee)]
 
 
-def check_refinement(refinement: RefinementSettings) -> None:
-    """Meet what may be wrong with the weights before any work starts; loads nothing.
-
-    Raises:
-        ConfigurationError: As `refinement_weights`.
-    """
-    refinement_weights(refinement)
-
-
 def refinement_settings(refinement: RefinementSettings) -> dict[str, Any]:
     """What decides what the force fields do, as JSON values; empty where none looks."""
     weights = refinement_weights(refinement)

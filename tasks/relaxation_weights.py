@@ -25,15 +25,6 @@ def relaxation_weights(relaxation: RelaxationSettings) -> WeightsFile | None:
     return None if kind is None else find_weights(kind, relaxation.checkpoint)
 
 
-def check_relaxation(relaxation: RelaxationSettings) -> None:
-    """Meet what may be wrong with the weights before any work starts; loads nothing.
-
-    Raises:
-        ConfigurationError: As `relaxation_weights`.
-    """
-    relaxation_weights(relaxation)
-
-
 def relaxation_settings(relaxation: RelaxationSettings) -> dict[str, Any]:
     """What decides how guesses are relaxed, as JSON values; empty where they are not."""
     if relaxation.method == "none":

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from chem.branching import Leaving, RateSource, branching, turned
+from chem.branching import Leaving, RateSource, branching
 from chem.flux import CONTACT_VOLUME_L_PER_MOL, rate_constant
 from chem.heights import gibbs_heights
 from chem.kinetics import BOLTZMANN_EV_PER_K, path_rate
@@ -105,14 +105,14 @@ def test_what_is_not_proved_or_lacks_frequencies_goes_by_its_barrier(changed):
 def test_both_directions_of_a_step_keep_its_equilibrium():
     """Detailed balance: the rates differ by the Boltzmann factor of the free energy of reaction."""
     forward = branching([leaving("a", "B", 46.1, transition_state=SHIFT)], T)[0].rate_per_s
-    reverse = branching([leaving("a", "B", 32.3, transition_state=turned(SHIFT))], T)[0].rate_per_s
+    reverse = branching([leaving("a", "B", 32.3, transition_state=SHIFT.turned())], T)[0].rate_per_s
     reaction = gibbs_heights(SHIFT, T).reaction_ev
     assert forward / reverse == pytest.approx(math.exp(-reaction / (BOLTZMANN_EV_PER_K * T)), rel=1e-6)
 
 
 def test_a_transition_state_turned_twice_is_the_same():
-    assert turned(turned(SHIFT)).reactant_end_frequencies_cm1 == SHIFT.reactant_end_frequencies_cm1
-    assert turned(SHIFT).reactant_end_energy_ev == SHIFT.product_end_energy_ev
+    assert SHIFT.turned().turned().reactant_end_frequencies_cm1 == SHIFT.reactant_end_frequencies_cm1
+    assert SHIFT.turned().reactant_end_energy_ev == SHIFT.product_end_energy_ev
 
 
 def test_the_error_bar_makes_a_rate_uncertain_by_its_boltzmann_factor():
