@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ CAMPAIGN, BASE = "campaign", "base"
 BASE_TEST = "base_test"  # of the base data, to test on; `test` is the campaign's
 ELEMENTS_UNKNOWN = "unknown_elements"
 NO_IDENTITY = "no_identity"
+_Entry = tuple[str, str, ReactionIdentity, int]  # origin, split, identity, place in the data of its origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,7 @@ def write_learning_data(
     known_base = [(place, one) for place, one in enumerate(base[1]) if one is not None]
     others = [BaseReaction(identity=one, split=str(base[0].splits[place])) for place, one in known_base]
     trained = {each.identity.key for each in others if each.split == TRAIN}
-    entries: list[tuple[str, str, ReactionIdentity, int]] = []  # origin, split, identity, place
+    entries: list[_Entry] = []
     counts: Counter[str] = Counter()
     for place, (one, split) in enumerate(zip(campaign[1], splits_beside(campaign[1], others), strict=True)):
         if not _readable(campaign[0].reactions[place], elements):
@@ -169,7 +170,7 @@ def write_learning_data(
         split == TRAIN and origin == CAMPAIGN and name in wrong_estimates
         for (origin, split, _, _), name in zip(entries, names, strict=True)
     )
-    _write(path, [sources[origin].reactions[place] for origin, _, _, place in entries], entries, names, drawn)
+    _write(path, sources, entries, names, drawn)
     read_learning_data(path).check()
     return dict(sorted(counts.items()))
 
@@ -214,15 +215,14 @@ def _readable(reaction: ReactionArrays, elements: Collection[int]) -> bool:
 
 def _write(
     path: Path,
-    reactions: Sequence[ReactionArrays],
-    entries: Sequence[tuple[str, str, ReactionIdentity, int]],
+    sources: Mapping[str, ReactionData],
+    entries: Sequence[_Entry],
     names: Sequence[str],
     drawn: Sequence[float],
 ) -> None:
-    if not reactions:
-        raise InputError(
-            f"nothing is left to write to {path}: no reaction of campaigns or base data can be learned from"
-        )
+    if not entries:
+        raise InputError(f"nothing is left to write to {path}: neither database nor base data has a reaction to learn")
+    reactions = [sources[origin].reactions[place] for origin, _, _, place in entries]
     fresh = path.with_name(f"{path.stem}.new.npz")
     np.savez_compressed(
         fresh,
@@ -232,6 +232,7 @@ def _write(
         product=np.concatenate([each.ends[1] for each in reactions]),
         ts=np.concatenate([np.asarray(each.ts) for each in reactions]),
         rxn=np.array(names),
+        smiles=np.array([sources[origin].smiles[place] for origin, _, _, place in entries]),
         split=np.array([split for _, split, _, _ in entries]),
         weight=np.array(drawn),
         origin=np.array([origin for origin, _, _, _ in entries]),

@@ -82,9 +82,12 @@ def candidate_errors(
 
 
 def ends_of(data: ReactionData, place: int) -> EndPoints:
-    """Both ends of a reaction of a file, which holds neutral molecules."""
+    """Both ends of a reaction of a file, which holds neutral molecules in their lowest multiplicity."""
     reaction = data.reactions[place]
-    reactant, product = (Geometry(numbers=reaction.numbers, positions=side) for side in reaction.ends)
+    lowest = 1 + int(reaction.numbers.sum()) % 2
+    reactant, product = (
+        Geometry(numbers=reaction.numbers, positions=side, multiplicity=lowest) for side in reaction.ends
+    )
     return EndPoints(reactant=reactant, product=product)
 
 

@@ -1,7 +1,7 @@
 """The learning loop: verified transition states of a database make a version of the generator, which must prove better.
 
 It trains on from the weights in use, calibrates their confidence anew, and holds both versions against the same
-held-out reactions. What is skipped says why; what is refused keeps its figures.
+held-out reactions. What is skipped says why; what is refused keeps its figures. No Prefect here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from sqlalchemy import Engine
 
 from chem.errors import ConfigurationError
@@ -29,7 +27,7 @@ from models.reaction_data import read_reactions
 from models.weights_file import hash_of
 from tasks.learned_weights import WeightsPair, models_folder, weights_in_use
 from tasks.learning_run import DECISION, LearningRun, begin_run, check_goes_on, only_one, unfinished_run
-from tasks.learning_settings import LearnSettings, load_learn_settings
+from tasks.learning_settings import LearnSettings
 from tasks.learning_stages import STAGES, LearningWork, digest_of
 from tasks.version_evaluation import Progress
 
@@ -111,20 +109,6 @@ def learn(
             return _through(work, _known_to(parent, base))
     finally:
         engine.dispose()
-
-
-@task(name="learn", tags=["gpu"], cache_policy=NO_CACHE)
-def learn_from_database(config: Path, database: str) -> LearningOutcome:
-    """One run of the learning loop; without base data it is skipped, for a schedule has nobody to ask.
-
-    Args:
-        config: YAML file of the settings.
-        database: URL of the database.
-    """
-    settings = load_learn_settings(config)
-    if settings.base is None:
-        return LearningOutcome(status="skipped", reasons=(f"`base` of {config} names no reactions to learn beside",))
-    return learn(settings, database)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
