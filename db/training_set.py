@@ -62,7 +62,7 @@ def export_training_set(
     Every transition state whose verdict is `passed` and whose two ends are stored is taken, of several for one reaction
     each that differs. The identifier of an example is the key of its reaction. The split goes by the reaction and its
     sides, as `chem.holdout` says: it never changes, whatever the database learns, and the reactants for which a
-    reaction is held out occur in none that is trained on. Beside what `cairn train` reads stand the identities by which
+    reaction is held out occur in none that is trained on. Beside what trainings read stand the identities by which
     the split goes, `identity` (n,) and `sides` (n, 2).
 
     Args:
