@@ -42,6 +42,7 @@ from tasks.learned_weights import roll_back, weights_in_use, with_learned_weight
 from tasks.learning import learn
 from tasks.learning_run import only_one
 from tasks.learning_settings import load_learn_settings
+from tasks.learning_stages import STAGES
 from tasks.plan import campaign_name, candidate_settings, stored_settings
 from tasks.settings import load_settings
 from tasks.version_evaluation import evaluate_version
@@ -346,9 +347,17 @@ def test_a_wrongly_believed_reaction_is_drawn_more_often(learned):
     assert versions(database)[outcome.generator_sha256].metrics["counts"]["campaign_train_wrong_estimate"] == 1
 
 
-def test_a_worse_version_is_refused_with_its_figures(world, tmp_path):
+def test_a_worse_version_is_refused_with_its_figures(world, tmp_path, monkeypatch):
+    def spoil(work):
+        torch.manual_seed(1)
+        network = ReactDiff(tiny_network())
+        network.head.scale.data.fill_(20.0)  # moves atoms far
+        sha256 = save_weights(work.generator, network, "reactdiff", tiny_network(), {})
+        return {"generator_sha256": sha256}
+
+    monkeypatch.setitem(STAGES, "generator", spoil)
     database = world.database(tmp_path)
-    outcome = learn(world.settings(training={"learning_rate": 0.3, "steps": 20}), database)
+    outcome = learn(world.settings(), database)
     assert outcome.status == "refused"
     assert "does not lie below zero" in outcome.reasons[0]
     (refused,) = versions(database).values()
