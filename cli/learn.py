@@ -117,27 +117,30 @@ def outcome_record(outcome: LearningOutcome) -> dict[str, Any]:
         "run": None if outcome.run is None else str(outcome.run),
         "generator_sha256": outcome.generator_sha256,
         "confidence_sha256": outcome.confidence_sha256,
+        "barrier_head_sha256": outcome.barrier_head_sha256,
         **{name: outcome.figures.get(name) for name in FIGURES},
     }
 
 
 def version_records(versions: Sequence[ModelVersion]) -> list[dict[str, Any]]:
-    """Versions with their figures as plain JSON values, the oldest first; a generator and its confidence are one."""
-    confidences = {one.generator_hash: one for one in versions if one.generator_hash is not None}
+    """Versions as plain JSON values, the oldest first; a generator is one with what was calibrated for it."""
+    belonging = {(one.generator_hash, one.name): one for one in versions if one.generator_hash is not None}
     records = []
     for one in versions:
         if one.generator_hash is not None:
             continue
-        own = confidences.get(one.checkpoint_hash)
+        own, head = (belonging.get((one.checkpoint_hash, name)) for name in ("confidence", "barrier_head"))
         records.append(
             {
                 "generator_sha256": one.checkpoint_hash,
                 "confidence_sha256": None if own is None else own.checkpoint_hash,
+                "barrier_head_sha256": None if head is None else head.checkpoint_hash,
                 "parent_sha256": one.parent_hash,
                 "status": one.status.value,
                 "created_at": None if one.created_at is None else one.created_at.isoformat(),
                 "generator_file": one.file,
                 "confidence_file": None if own is None else own.file,
+                "barrier_head_file": None if head is None else head.file,
                 "run": one.metrics.get("run"),
                 "level": one.metrics.get("level"),
                 "n_transition_states": one.metrics.get("n_transition_states"),

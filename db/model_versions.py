@@ -5,12 +5,12 @@ A version is a generator with the confidence that was calibrated for it; both ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from chem.errors import ConfigurationError
@@ -104,12 +104,12 @@ def model_versions(
     return [_version(row) for row in session.scalars(statement)]
 
 
-def activate(session: Session, generator_hash: str) -> None:
-    """Put a generator and what belongs to it in use, in place of what is.
+def activate(session: Session, hashes: Collection[str]) -> None:
+    """Put the weights of one version in use, in place of what is.
 
     Args:
         session: In a write transaction.
-        generator_hash: Of a stored version.
+        hashes: SHA-256 of its generator and of what belongs to that, all on record.
     """
     row = ModelVersionRow
     session.execute(
@@ -117,9 +117,7 @@ def activate(session: Session, generator_hash: str) -> None:
     )
     session.execute(
         update(row)
-        .where(
-            row.status.is_not(None), or_(row.checkpoint_hash == generator_hash, row.generator_hash == generator_hash)
-        )
+        .where(row.status.is_not(None), row.checkpoint_hash.in_(sorted(hashes)))
         .values(status=ModelVersionStatus.ACTIVE.value)
     )
 
@@ -134,7 +132,11 @@ def parent_of_active(session: Session) -> tuple[ModelVersion, list[ModelVersion]
     active = next((one for one in every if one.name == GENERATOR and one.status is ModelVersionStatus.ACTIVE), None)
     if active is None:
         raise ConfigurationError("no learned version is in use, so there is nothing to roll back")
-    parent = [one for one in every if active.parent_hash in (one.checkpoint_hash, one.generator_hash)]
+    parent = [
+        one
+        for one in every
+        if one.status is ModelVersionStatus.RETIRED and active.parent_hash in (one.checkpoint_hash, one.generator_hash)
+    ]
     if active.parent_hash is None or not parent:
         raise ConfigurationError(
             f"the version {active.checkpoint_hash[:12]} in use is where learning began; it has no parent to return to"

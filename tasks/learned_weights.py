@@ -124,7 +124,7 @@ def roll_back(database: str) -> tuple[str, str]:
         with writing(engine) as session:
             active, parent = parent_of_active(session)
             pair_of(parent)
-            activate(session, parent[0].checkpoint_hash)
+            activate(session, {one.checkpoint_hash for one in parent})
     finally:
         engine.dispose()
     return active.checkpoint_hash, parent[0].checkpoint_hash

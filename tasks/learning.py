@@ -25,10 +25,12 @@ from db.tables import ModelVersionStatus
 from db.training_set import count_verified
 from models.reaction_data import read_reactions
 from models.weights_file import hash_of
+from tasks.learned_barrier_head import check_head
 from tasks.learned_weights import WeightsPair, models_folder, weights_in_use
 from tasks.learning_run import DECISION, LearningRun, begin_run, check_goes_on, only_one, unfinished_run
 from tasks.learning_settings import LearnSettings
-from tasks.learning_stages import STAGES, LearningWork, digest_of
+from tasks.learning_stages import STAGES, digest_of
+from tasks.learning_work import LearningWork
 from tasks.version_evaluation import Progress
 
 Status = Literal["promoted", "refused", "skipped", "unfinished"]
@@ -45,6 +47,7 @@ class LearningOutcome:
         run: Folder of the run; None where none was begun.
         generator_sha256: Of the new generator; None where there is none.
         confidence_sha256: Of its confidence; None likewise.
+        barrier_head_sha256: Of the barrier head that was calibrated for it; None where none was named.
         figures: On held-out reactions before and after, units in the names; empty before there are any.
     """
 
@@ -53,6 +56,7 @@ class LearningOutcome:
     run: Path | None = None
     generator_sha256: str | None = None
     confidence_sha256: str | None = None
+    barrier_head_sha256: str | None = None
     figures: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -68,7 +72,7 @@ def learn(
 
     Raises:
         ConfigurationError: The settings name no base data or other ones than before, another process is learning
-            there, or weights are missing.
+            there, or weights are missing or of another level.
         InputError: The base data cannot be read, or something is tested that is trained on.
         DatabaseError: There is no such database.
     """
@@ -87,6 +91,7 @@ def learn(
             if run is None and n_verified.new < settings.minimum_new:
                 return LearningOutcome(status="skipped", reasons=(n_verified.too_few(settings),))
             data = read_reactions(base)
+            check_head(settings, level, data)
             digest = digest_of(data)
             _check_lineage(engine, digest)
             facts = _facts(settings, level, parent, digest, n_verified.total)
@@ -218,5 +223,6 @@ def _outcome(run: LearningRun, warning: str) -> LearningOutcome:
         run=run.folder,
         generator_sha256=decision["generator_sha256"],
         confidence_sha256=decision["confidence_sha256"],
+        barrier_head_sha256=decision.get("barrier_head_sha256"),
         figures=judged["figures"],
     )

@@ -88,6 +88,7 @@ class LearnSettings(BaseModel):
     training: FineTuningSettings = FineTuningSettings()
     candidates: int = Field(default=8, ge=1)
     sampling: SamplingSettings = SamplingSettings()
+    barrier_head: Path | None = None
     polish_gradient_calls: int = Field(default=GRADIENT_CALLS, ge=1)
     calibrate_on: int = Field(default=300, ge=3)
     test_on: int = Field(default=300, ge=3)
@@ -98,7 +99,7 @@ class LearnSettings(BaseModel):
 
     def deciding(self) -> dict[str, Any]:
         """Those that decide what a version becomes, as JSON values; not where, how fast and how often it is made."""
-        left_out = {"base", "folder", "minimum_new", "max_hours", "processes", "workers"}
+        left_out = {"base", "folder", "barrier_head", "minimum_new", "max_hours", "processes", "workers"}
         values = self.model_dump(mode="json", exclude=left_out)
         del values["sampling"]["device"]
         return values

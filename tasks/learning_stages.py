@@ -6,29 +6,25 @@ import csv
 import datetime as dt
 import hashlib
 import math
-import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from sqlalchemy import Engine
 
 from chem.errors import ConfigurationError
 from chem.holdout import VAL, ReactionIdentity
 from chem.promotion import PairedDifference, Promotion, decide, paired_difference
-from chem.types import LevelOfTheory
 from db.engine import reading, writing
-from db.model_versions import GENERATOR, ModelVersion, activate, record_versions
+from db.model_versions import GENERATOR, activate, record_versions
 from db.tables import ModelVersionStatus
 from db.training_set import export_training_set
 from db.wrong_estimates import wrong_estimates
 from models import generator_training
-from models.best_weights import WEIGHTS_FILE
 from models.checkpoints import save_weights
 from models.confidence import KIND as SCORER
 from models.confidence import load_scorer
@@ -40,68 +36,21 @@ from models.learning_data import (
     BASE_TEST,
     CAMPAIGN,
     DrawingWeights,
-    LearningData,
     identities_of,
     read_identities,
-    read_learning_data,
     write_learning_data,
 )
 from models.reaction_data import ReactionData, read_npz
 from models.weights_file import hash_of
 from tasks.candidate_errors import candidate_errors
-from tasks.learned_weights import CONFIDENCE, WeightsPair
-from tasks.learning_run import LearningRun
-from tasks.learning_settings import LearnSettings
-from tasks.version_evaluation import Progress, by_reaction, evaluate_version, kept_draws, sampling_of, summary
+from tasks.learned_barrier_head import calibrate_head
+from tasks.learned_weights import CONFIDENCE
+from tasks.learning_work import JOINED_FILE, KINDS_OF_WEIGHTS, LearningWork
+from tasks.version_evaluation import by_reaction, evaluate_version, kept_draws, sampling_of, summary
+from tasks.version_records import keep, version_records, where_learning_began
 
-CAMPAIGN_FILE, JOINED_FILE = "campaign.npz", "joined.npz"
+CAMPAIGN_FILE = "campaign.npz"
 SEED = 0  # of which base reactions calibrate and test
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LearningWork:
-    """What the stages of a run have in common.
-
-    Attributes:
-        run: Its folder.
-        models: Folder of all versions.
-        engine: The database.
-        settings: What is learned and how.
-        level: Level of theory.
-        parent: Weights that learning begins with.
-        base: Reactions that are not to be forgotten.
-        base_digest: Hash of them.
-        deadline: When training stops with a checkpoint, s of `time.monotonic`.
-        progress: Told what is done, how many of how many.
-    """
-
-    run: LearningRun
-    models: Path
-    engine: Engine
-    settings: LearnSettings
-    level: LevelOfTheory
-    parent: WeightsPair
-    base: ReactionData
-    base_digest: str
-    deadline: float
-    progress: Progress
-
-    @property
-    def generator(self) -> Path:
-        """Weights of the new generator."""
-        return self.run.folder / "generator" / WEIGHTS_FILE
-
-    @property
-    def confidence(self) -> Path:
-        """Weights of its confidence."""
-        return self.run.folder / "confidence" / WEIGHTS_FILE
-
-    @property
-    def joined(self) -> LearningData:
-        """What it learns from, checked anew."""
-        found = read_learning_data(self.run.folder / JOINED_FILE)
-        found.check()
-        return found
 
 
 def gather(work: LearningWork) -> dict[str, Any]:
@@ -134,7 +83,7 @@ def gather(work: LearningWork) -> dict[str, Any]:
 
 def train_on(work: LearningWork) -> dict[str, Any] | None:
     """Go on training the generator from the weights in use; None where the time is over before it ends."""
-    folder, training = work.generator.parent, work.settings.training
+    folder, training = work.weights(GENERATOR).parent, work.settings.training
     left = work.deadline - time.monotonic()
     if left <= 0:
         return None
@@ -158,11 +107,11 @@ def train_on(work: LearningWork) -> dict[str, Any] | None:
     curve = folder / "curve.csv"
     if not curve.exists() or _last_step(curve) < training.steps:
         return None
-    if not work.generator.exists():
+    if not work.weights(GENERATOR).exists():
         raise ConfigurationError(
             f"the training in {folder} gave no numbers; remove {work.run.folder} and learn with a smaller learning_rate"
         )
-    return {"generator_sha256": hash_of(work.generator)}
+    return {"generator_sha256": hash_of(work.weights(GENERATOR))}
 
 
 def calibrate(work: LearningWork) -> dict[str, Any]:
@@ -173,14 +122,14 @@ def calibrate(work: LearningWork) -> dict[str, Any]:
     """
     parent, settings, joined = work.parent, work.settings, work.joined
     generator = DiffusionGenerator(
-        checkpoint=work.generator,
+        checkpoint=work.weights(GENERATOR),
         sampling=sampling_of(settings),
         device=str(device_of(settings.sampling.device)),
         scored=False,
     )
     scorer = load_scorer(parent.confidence.path, generator_sha256=parent.generator.sha256)
     places = joined.places(VAL, CAMPAIGN) + _some(joined.places(VAL, BASE), settings.calibrate_on)
-    folder = work.confidence.parent
+    folder = work.weights(CONFIDENCE).parent
     folder.mkdir(exist_ok=True)
     drawn = kept_draws(folder / "calibration.npz", generator, scorer, joined, places, work.progress)
     measured = candidate_errors(
@@ -205,10 +154,10 @@ def calibrate(work: LearningWork) -> dict[str, Any]:
         "preference_for_deterministic": float(scorer.preference),
         "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
     }
-    sha256 = save_weights(work.confidence, scorer, SCORER, scorer.config, card)
+    sha256 = save_weights(work.weights(CONFIDENCE), scorer, SCORER, scorer.config, card)
     hashes = {"generator_sha256": generator.checkpoint.sha256, "confidence_sha256": sha256}
     with writing(work.engine) as session:
-        record_versions(session, _versions(work, hashes, ModelVersionStatus.CANDIDATE, {}))
+        record_versions(session, version_records(work, hashes, ModelVersionStatus.CANDIDATE, {}))
     return hashes
 
 
@@ -218,7 +167,7 @@ def evaluate(work: LearningWork) -> dict[str, Any]:
     places = joined.places("test", CAMPAIGN) + _some(joined.places(BASE_TEST, BASE), settings.test_on)
     versions = {
         "before": (work.parent.generator.path, work.parent.confidence.path),
-        "after": (work.generator, work.confidence),
+        "after": (work.weights(GENERATOR), work.weights(CONFIDENCE)),
     }
     figures: dict[str, Any] = {}
     deviations: dict[tuple[str, str], NDArray[np.float64]] = {}
@@ -239,7 +188,8 @@ def evaluate(work: LearningWork) -> dict[str, Any]:
 
 def settle(work: LearningWork) -> dict[str, Any]:
     """Put the new version in use where it is better; its figures are stored either way."""
-    hashes, judged = work.run.stage("confidence") or {}, work.run.stage("evaluation") or {}
+    judged = work.run.stage("evaluation") or {}
+    hashes = {**(work.run.stage("confidence") or {}), **(work.run.stage("barrier_head") or {})}
     figures = {
         "run": work.run.name,
         "level": work.level.key,
@@ -251,15 +201,16 @@ def settle(work: LearningWork) -> dict[str, Any]:
     }
     status = ModelVersionStatus.RETIRED if judged["promoted"] else ModelVersionStatus.REFUSED
     if judged["promoted"]:
-        for file in (work.generator, work.confidence):
-            _keep(file, work.models)
-    versions = _versions(work, hashes, status, figures)
+        for name in KINDS_OF_WEIGHTS:
+            if hashes.get(f"{name}_sha256"):
+                keep(work.weights(name), work.models)
+    versions = version_records(work, hashes, status, figures)
     if judged["promoted"] and not work.parent.learned:
-        versions += _beginning(work, judged["figures"])
+        versions += where_learning_began(work, judged["figures"])
     with writing(work.engine) as session:
         record_versions(session, versions)
         if judged["promoted"]:
-            activate(session, hashes["generator_sha256"])
+            activate(session, {hashes[each] for name in KINDS_OF_WEIGHTS if (each := f"{name}_sha256") in hashes})
     return {"status": "promoted" if judged["promoted"] else "refused", **hashes}
 
 
@@ -267,6 +218,7 @@ STAGES: Mapping[str, Callable[[LearningWork], dict[str, Any] | None]] = {
     "data": gather,
     "generator": train_on,
     "confidence": calibrate,
+    "barrier_head": calibrate_head,
     "evaluation": evaluate,
     "decision": settle,
 }
@@ -303,66 +255,6 @@ def _base_identities(work: LearningWork) -> list[ReactionIdentity | None]:
     )
     fresh.replace(path)
     return found
-
-
-def _versions(
-    work: LearningWork, hashes: Mapping[str, str], status: ModelVersionStatus, figures: Mapping[str, Any]
-) -> list[ModelVersion]:
-    """The new generator and its confidence."""
-    data = (work.run.stage("data") or {})["data_hashes"]
-    kept = status is ModelVersionStatus.RETIRED
-    found = []
-    for name, path, parent, generator in (
-        (GENERATOR, work.generator, work.parent.generator.sha256, None),
-        (CONFIDENCE, work.confidence, work.parent.confidence.sha256, hashes["generator_sha256"]),
-    ):
-        sha256 = hashes[f"{name}_sha256"]
-        found.append(
-            ModelVersion(
-                name=name,
-                checkpoint_hash=sha256,
-                file=str(_place(work.models, sha256) if kept else path),
-                status=status,
-                parent_hash=parent,
-                generator_hash=generator,
-                data_hashes=data,
-                metrics=figures,
-            )
-        )
-    return found
-
-
-def _beginning(work: LearningWork, figures: Mapping[str, Any]) -> list[ModelVersion]:
-    """The shipped weights that the first version began with, copied, so that there is a way back."""
-    own = {name: value for name, value in figures.items() if "_before_" in name or name.endswith("_before")}
-    found = []
-    for name, file in ((GENERATOR, work.parent.generator), (CONFIDENCE, work.parent.confidence)):
-        _keep(file.path, work.models)
-        found.append(
-            ModelVersion(
-                name=name,
-                checkpoint_hash=file.sha256,
-                file=str(_place(work.models, file.sha256)),
-                status=ModelVersionStatus.RETIRED,
-                generator_hash=None if name == GENERATOR else work.parent.generator.sha256,
-                data_hashes={},
-                metrics={"run": "shipped", "level": work.level.key, **own},
-            )
-        )
-    return found
-
-
-def _keep(file: Path, models: Path) -> None:
-    """Copy a file to the name of its hash."""
-    target = _place(models, hash_of(file))
-    if not target.exists():
-        fresh = target.with_name(f"{target.name}.new")
-        shutil.copyfile(file, fresh)
-        fresh.replace(target)
-
-
-def _place(models: Path, sha256: str) -> Path:
-    return models / f"{sha256}.safetensors"
 
 
 def _intervals(made: Promotion) -> dict[str, Any]:

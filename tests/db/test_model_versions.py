@@ -56,14 +56,17 @@ def test_of_a_generator_and_its_confidence_one_version_is_in_use(engine):
     with writing(engine) as session:
         note_used_weights(session, {"generator": ("first", {"data": "rdb7"}), "potential": ("p", {})})
         record_versions(session, [*version("first"), *version("second", "first"), *version("bad", "first", REFUSED)])
-        activate(session, "first")
-        activate(session, "second")
+        stale = replace(version("first", status=ModelVersionStatus.CANDIDATE)[1], checkpoint_hash="of a killed run")
+        record_versions(session, [stale])
+        activate(session, ["first", "confidence of first"])
+        activate(session, ["second", "confidence of second"])
         note_used_weights(session, {"generator": ("second", {"a card": "changes no figure"})})
     assert statuses(engine) == {
         "first": RETIRED,
         "confidence of first": RETIRED,
         "second": ACTIVE,
         "confidence of second": ACTIVE,
+        "of a killed run": ModelVersionStatus.CANDIDATE,
         "bad": REFUSED,
         "confidence of bad": REFUSED,
     }
@@ -78,7 +81,7 @@ def test_of_a_generator_and_its_confidence_one_version_is_in_use(engine):
 def test_the_database_itself_refuses_two_versions_in_use(engine):
     with writing(engine) as session:
         record_versions(session, [*version("first"), *version("second")])
-        activate(session, "first")
+        activate(session, ["first", "confidence of first"])
     with pytest.raises(IntegrityError), writing(engine) as session:
         session.execute(text("UPDATE model_version SET status = 'active'"))
     with pytest.raises(IntegrityError), writing(engine) as session:
@@ -90,7 +93,7 @@ def test_where_learning_began_there_is_nothing_to_roll_back(engine):
         parent_of_active(session)
     with writing(engine) as session:
         record_versions(session, version("first"))
-        activate(session, "first")
+        activate(session, ["first", "confidence of first"])
     with reading(engine) as session, pytest.raises(ConfigurationError, match="where learning began"):
         parent_of_active(session)
 

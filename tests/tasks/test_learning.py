@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,7 +33,8 @@ from db.results import record_search
 from db.store import add_reactions
 from db.tables import CalculationKind, ModelVersionRow, ModelVersionStatus
 from db.work import claim, enqueue
-from models.checkpoints import save_weights
+from models.barrier import BarrierConfig, BarrierNetwork
+from models.checkpoints import read_checkpoint, save_weights
 from models.confidence import Scorer, ScorerConfig, load_scorer
 from models.learning_data import read_learning_data
 from models.reactdiff import ReactDiff, ReactDiffConfig
@@ -166,6 +168,7 @@ def write_base(path):
         offset=np.arange(0, 5 * n + 1, 5),
         numbers=np.concatenate([[*chain, 1] for chain in BASE_CHAINS]),
         split=np.array(["train", "val", "test"] * (n // 3 + 1))[:n],
+        dE0_kcal=np.linspace(20.0, 60.0, n),
         **{
             name: np.concatenate([each[which] for each in places])
             for which, name in enumerate(("reactant", "ts", "product"))
@@ -177,6 +180,11 @@ def cheap_error(job):
     """Of a barrier, from its name alone."""
     digits = int(job.identifier[:6], 16) / 16**6
     return {"error_kcal_mol": 20.0 * digits, "features": [digits + place for place in range(len(NAMES))]}
+
+
+def cheap_energies(job):
+    """Of the ends and the candidates of a reaction."""
+    return {"energies_ev": [0.0, 0.5, *(1.5 for _ in job.kinds)], "gradient_calls": 0}
 
 
 class World:
@@ -230,6 +238,7 @@ def world(tmp_path_factory, in_this_process):
         patch.setattr("models.weights_file.SHIPPED", folder / "shipped" / "shipped.yaml")
         patch.setattr("tasks.kept_rows.WorkerPool", pool)
         patch.setattr("tasks.candidate_errors.candidate_error", cheap_error)
+        patch.setattr("tasks.barrier_labels.barrier_energies_ev", cheap_energies)
         yield World(folder)
 
 
@@ -295,6 +304,31 @@ def test_the_confidence_keeps_its_trunk_and_is_calibrated_on_what_is_held_out_of
     assert not torch.equal(after.platt, before.platt)
 
 
+def test_a_barrier_head_gets_new_error_bars_for_the_new_generator(world, tmp_path):
+    torch.manual_seed(2)
+    config = BarrierConfig(backbone=replace(tiny_network().backbone, cutoff_angstrom=8.0), hidden=8)
+    given = tmp_path / "head.safetensors"
+    old = BarrierNetwork(config)
+    card = {"level": "GFN2-xTB", "reference": "made up"}
+    parent = save_weights(given, old, "barrier", config, card)
+    database = world.database(tmp_path)
+    outcome = learn(world.settings(barrier_head=given), database)
+    assert outcome.status == "promoted"
+    (head,) = versions(database, "barrier_head").values()
+    assert (head.status, head.parent_hash) == (ModelVersionStatus.ACTIVE, parent)
+    assert head.checkpoint_hash == outcome.barrier_head_sha256
+    assert head.generator_hash == outcome.generator_sha256
+    found = read_checkpoint(Path(head.file), "barrier")
+    assert found.card["generator_sha256"] == outcome.generator_sha256
+    assert found.card["calibrated_kind"] == "generated"
+    assert int(found.weights["n_calibration"]) == sum(np.load(world.base)["split"] == "val")
+    kept = {name for name, value in old.state_dict().items() if torch.equal(value, found.weights[name])}
+    assert set(found.weights) - kept <= {"n_calibration", "bar_factor"}
+    save_weights(given, old, "barrier", config, {**card, "level": "b3lyp"})
+    with pytest.raises(ConfigurationError, match="corrects b3lyp"):
+        learn(world.settings(barrier_head=given), world.database(tmp_path))
+
+
 def test_a_roll_back_restores_the_figures_of_before_exactly(world, learned, own, tmp_path):
     outcome, _ = learned
     shipped = find_weights("reactdiff")
@@ -352,7 +386,7 @@ def test_a_worse_version_is_refused_with_its_figures(world, tmp_path, monkeypatc
         torch.manual_seed(1)
         network = ReactDiff(tiny_network())
         network.head.scale.data.fill_(20.0)  # moves atoms far
-        sha256 = save_weights(work.generator, network, "reactdiff", tiny_network(), {})
+        sha256 = save_weights(work.weights(GENERATOR), network, "reactdiff", tiny_network(), {})
         return {"generator_sha256": sha256}
 
     monkeypatch.setitem(STAGES, "generator", spoil)
@@ -514,7 +548,7 @@ def test_weights_that_were_changed_or_lost_are_refused_in_any_database(any_datab
     engine = open_database(any_database)
     with writing(engine) as session:
         record_versions(session, made)
-        activate(session, made[2].checkpoint_hash)
+        activate(session, [one.checkpoint_hash for one in made[2:]])
     engine.dispose()
     asked = load_settings(checkpoint="learned", database=any_database)
     assert with_learned_weights(asked).checkpoint == tmp_path / "second.safetensors"
