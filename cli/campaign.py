@@ -54,6 +54,7 @@ def create_command(
     from db.engine import open_database, writing  # noqa: PLC0415
     from db.lifecycle import campaigns  # noqa: PLC0415
     from tasks.campaign_start import store_campaign  # noqa: PLC0415
+    from tasks.learned_weights import with_learned_weights  # noqa: PLC0415
     from tasks.plan import check_settings  # noqa: PLC0415
     from tasks.settings import load_settings  # noqa: PLC0415
 
@@ -68,6 +69,7 @@ def create_command(
         "budget": {key: value for key, value in budget.items() if value is not None} or None,
     }
     settings = load_settings(config, **{key: value for key, value in given.items() if value is not None})
+    settings = with_learned_weights(settings)
     check_settings(settings)
     engine = open_database(settings.database)
     try:

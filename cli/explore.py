@@ -88,9 +88,10 @@ def run_exploration(settings: ExploreSettings, *, json_lines: bool) -> None:
     from cli.flow_run import get_ready  # noqa: PLC0415
     from cli.progress import live_progress  # noqa: PLC0415
     from db.engine import open_database, without_password  # noqa: PLC0415
+    from tasks.learned_weights import with_learned_weights  # noqa: PLC0415
     from tasks.plan import campaign_name, check_settings  # noqa: PLC0415
 
-    settings = settings.model_copy(update={"database": without_password(settings.database)})
+    settings = with_learned_weights(settings.model_copy(update={"database": without_password(settings.database)}))
     check_settings(settings)  # bad input shows before anything starts
     open_database(settings.database).dispose()  # makes its folder, or says why it cannot be used
     if settings.report is not None and settings.report.is_dir():

@@ -22,6 +22,7 @@ from cli.generate import generate_command
 from cli.kinetics import kinetics_command
 from cli.label import label_command
 from cli.label_barriers import label_barriers_command
+from cli.learn import learn_command
 from cli.levels import levels_command
 from cli.minima import minima_command
 from cli.path import path_command
@@ -66,6 +67,7 @@ app.command("label")(label_command)
 app.command("label-barriers")(label_barriers_command)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
+app.command("learn")(learn_command)
 query_app.command("paths")(paths_command)
 query_app.command("neighbours")(neighbours_command)
 query_app.command("reachable")(reachable_command)

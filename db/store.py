@@ -1,4 +1,4 @@
-"""Writes of the network itself: species, reactions, geometries, levels, candidates, model versions.
+"""Writes of the network itself: species, reactions, geometries, levels, candidates.
 
 Every function is idempotent on natural keys, runs in the caller's transaction (`db.engine.writing`) and writes in bulk
 statements.
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chem.types import Geometry, LevelOfTheory, Reaction, Species, TSCandidate
@@ -19,17 +19,15 @@ from db.convert import (
     geometry_hash,
     geometry_values,
     level_values,
-    plain_json,
     reaction_values,
     settings_hash,
     species_values,
 )
-from db.statements import ids_by, insert_new, upsert
+from db.statements import ids_by, insert_new
 from db.tables import (
     CandidateRow,
     GeometryRow,
     LevelRow,
-    ModelVersionRow,
     ReactionRow,
     ReactionSpeciesRow,
     Side,
@@ -165,24 +163,6 @@ def add_candidates(
     ]
     unique = ["reaction_id", "settings_hash", "rank"]
     return len(insert_new(session, CandidateRow, rows, unique=unique))
-
-
-def add_model_version(
-    session: Session, *, name: str, checkpoint_hash: str, metrics: Mapping[str, Any], active: bool
-) -> None:
-    """Store what trained weights achieved; an active version takes the place of the one before it.
-
-    Args:
-        session: In a write transaction.
-        name: Model system, such as `generator`.
-        checkpoint_hash: Hash of the weights.
-        metrics: Held-out figures, units in the names.
-        active: Whether new work uses it.
-    """
-    if active:
-        session.execute(update(ModelVersionRow).where(ModelVersionRow.name == name).values(active=False))
-    row = {"checkpoint_hash": checkpoint_hash, "name": name, "metrics": plain_json(metrics), "active": active}
-    upsert(session, ModelVersionRow, [row], unique=["checkpoint_hash"], update=["name", "metrics", "active"])
 
 
 def stored_ids(session: Session, reaction_keys: Iterable[str]) -> dict[str, int]:

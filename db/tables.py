@@ -340,13 +340,40 @@ class AttemptRow(FailureColumns, Base):
     transition_state_id: Mapped[int | None] = mapped_column(ForeignKey("transition_state.id"), index=True)
 
 
+class ModelVersionStatus(StrEnum):
+    """What became of weights that a database taught."""
+
+    CANDIDATE = "candidate"
+    ACTIVE = "active"
+    REFUSED = "refused"
+    RETIRED = "retired"
+
+
 class ModelVersionRow(Base):
-    """Trained weights, with what was measured on held-out reactions; one version of a name is active."""
+    """Trained weights: those that a campaign used, with their card, and those that were learned, with their figures.
+
+    `status` is NULL for weights that campaigns used and nothing was learned from; of a name one version is active.
+    `parent_hash` names the weights from which training began, `generator_hash` the generator that others belong to.
+    """
 
     __tablename__ = "model_version"
+    __table_args__ = (
+        CheckConstraint("status IN ('candidate', 'active', 'refused', 'retired')", name="status"),
+        Index(
+            "ix_model_version_in_use",
+            "name",
+            unique=True,
+            sqlite_where=text("status = 'active'"),
+            postgresql_where=text("status = 'active'"),
+        ),
+    )
     id: Mapped[Identifier]
     checkpoint_hash: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str] = mapped_column(index=True)
     metrics: Mapped[dict[str, Any]]
-    active: Mapped[bool]
     created_at: Mapped[Moment]
+    file: Mapped[str | None]
+    parent_hash: Mapped[str | None]
+    generator_hash: Mapped[str | None]
+    data_hashes: Mapped[dict[str, Any] | None]
+    status: Mapped[str | None]

@@ -14,15 +14,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from chem.errors import DatabaseError, InputError
+from chem.holdout import ReactionIdentity, identity_of, split_of
 from chem.outcomes import Status
 from chem.types import Geometry
 from db.campaign_tables import ReactionMembershipRow
 from db.campaigns import campaign_id
-from db.convert import sha256
-from db.load import load_geometries
+from db.load import load_geometries, load_reactions
 from db.tables import CalculationRow, LevelRow, ReactionRow, TransitionStateRow
 
-SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}  # of the reactions, by the hash of their keys
 ENDING = ".npz"
 
 
@@ -48,6 +47,7 @@ class _Example:
     """One transition state with its ends, atoms in its own order."""
 
     reaction_key: str
+    identity: ReactionIdentity
     smiles: str
     reactant: Geometry
     ts: Geometry
@@ -60,8 +60,10 @@ def export_training_set(
     """Write the verified transition states with the two ends of their reaction paths, packed as `.npz`.
 
     Every transition state whose verdict is `passed` and whose two ends are stored is taken, of several for one reaction
-    each that differs. The identifier of an example is the key of its reaction. The split depends on that key alone, so
-    a reaction never changes it, whatever the database learns, and two conformers of one reaction share theirs.
+    each that differs. The identifier of an example is the key of its reaction. The split goes by the reaction and its
+    sides, as `chem.holdout` says: it never changes, whatever the database learns, and the reactants for which a
+    reaction is held out occur in none that is trained on. Beside what trainings read stand the identities by which
+    the split goes, `identity` (n,) and `sides` (n, 2).
 
     Args:
         session: Open session.
@@ -80,6 +82,10 @@ def export_training_set(
         raise InputError(f"cannot write a training set to {path}; give a name ending in {ENDING} in an existing folder")
     level_key, rows = _of_one_level(_verified(session, campaign), level_key)
     geometries = load_geometries(session, {number for row in rows for number in row.geometry_ids})
+    identities = {
+        key: identity_of(one.reactant_graph, one.product_graph)
+        for key, one in load_reactions(session, {row.reaction_key for row in rows}).items()
+    }
     examples, n_left_out = [], 0
     for row in rows:
         reactant, ts, product = (geometries[number] for number in row.geometry_ids)
@@ -87,13 +93,20 @@ def export_training_set(
             n_left_out += 1
             continue
         examples.append(
-            _Example(reaction_key=row.reaction_key, smiles=row.smiles, reactant=reactant, ts=ts, product=product)
+            _Example(
+                reaction_key=row.reaction_key,
+                identity=identities[row.reaction_key],
+                smiles=row.smiles,
+                reactant=reactant,
+                ts=ts,
+                product=product,
+            )
         )
     if not examples:
         raise DatabaseError(
             f"no verified transition state of a neutral singlet is stored at {level_key}; explore with --verify first"
         )
-    splits = [split_of(example.reaction_key) for example in examples]
+    splits = [split_of(example.identity.sides) for example in examples]
     _write(path, examples, splits)
     return TrainingSetSummary(
         level_key=level_key,
@@ -103,14 +116,19 @@ def export_training_set(
     )
 
 
-def split_of(reaction_key: str) -> str:
-    """Split of a reaction, from its key alone."""
-    place = int(sha256("split", reaction_key)[:8], 16) / 16**8
-    for name, share in SHARES.items():
-        if place < share:
-            return name
-        place -= share
-    return name
+def count_verified(session: Session, *, level_key: str | None = None, campaign: str | None = None) -> tuple[str, int]:
+    """Level and number of the transition states that `export_training_set` would write, ions included; none is loaded.
+
+    Raises:
+        DatabaseError: As there, but for there being none: of no level there are 0.
+    """
+    rows = _verified(session, campaign)
+    if not rows:
+        return level_key or "", 0
+    if level_key is not None and all(row.level_key != level_key for row in rows):
+        return level_key, 0
+    found, own = _of_one_level(rows, level_key)
+    return found, len(own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +211,8 @@ def _write(path: Path, examples: Sequence[_Example], splits: Sequence[str]) -> N
                 product=np.concatenate([example.product.positions for example in examples]),
                 smiles=np.array([example.smiles for example in examples]),
                 split=np.array(splits),
+                identity=np.array([example.identity.key for example in examples]),
+                sides=np.array([example.identity.sides for example in examples]),
             )
         partial.chmod(0o644)
         partial.replace(path)

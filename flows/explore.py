@@ -10,6 +10,7 @@ from db.tables import CalculationKind
 from flows.verify import WAIT_FOR_OTHERS_S, climb, drain
 from tasks.calculations import open_work
 from tasks.campaign import expand_frontier, open_rounds, reach_species, start_campaign, why_campaign_halted
+from tasks.learned_weights import with_learned_weights
 from tasks.proposing import propose_reactions, queue_reactants
 from tasks.relaxed_guesses import relax_guesses
 from tasks.rungs import ladder_rungs
@@ -32,6 +33,7 @@ def explore(settings: ExploreSettings) -> str:
     Returns:
         Name of the campaign.
     """
+    settings = with_learned_weights(settings)
     campaign = start_campaign(settings)
     one_round = explore_round.with_options(task_runner=make_task_runner(settings))
     for round_number in open_rounds(settings, campaign):

@@ -6,10 +6,12 @@ of `val`; polish some and measure the errors of their barriers; fit; calibrate o
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,8 +79,8 @@ class DrawnSamples:
     rmsd: Tensor
 
     def save(self, path: Path) -> None:
-        """Write for a later run."""
-        np.savez(
+        """Write for a later run, whole or not at all."""
+        _save(
             path,
             index=self.index.numpy(),
             positions=self.positions.numpy(),
@@ -222,8 +224,14 @@ class MeasuredBarriers:
         return known
 
     def save(self, path: Path, fingerprint: str) -> None:
-        """Write for a later run with the same samples."""
-        np.savez(path, rows=self.rows, errors=self.errors_kcal_mol, features=self.features, fingerprint=fingerprint)
+        """Write for a later run with the same samples, whole or not at all."""
+        _save(
+            path,
+            rows=self.rows,
+            errors=self.errors_kcal_mol,
+            features=self.features,
+            fingerprint=np.array(fingerprint),
+        )
 
     @staticmethod
     def load(path: Path, fingerprint: str) -> MeasuredBarriers | None:
@@ -279,3 +287,37 @@ def calibrate_errors(scorer: Scorer, drawn: DrawnSamples, barriers: MeasuredBarr
     scorer.error_values.copy_(torch.from_numpy(values))
     polished = barriers.polished
     scorer.judge.calibrate(barriers.features[polished], barriers.errors_kcal_mol[polished], int((~polished).sum()))
+
+
+def recalibrated(scorer: Scorer, drawn: DrawnSamples, barriers: MeasuredBarriers) -> Scorer:
+    """The confidence of another generator: the same trunk, head and regression, calibrated on samples of that one.
+
+    The trunk is left as it is: it has seen none of the reactions, which one that learned with the generator would have.
+
+    Args:
+        scorer: Of an earlier generator.
+        drawn: Samples of the new one, of reactions that neither it nor the trunk was trained on, read by the trunk.
+        barriers: What the polish of samples left: of each reaction the one that ranks first in `preferred`.
+    """
+    config = replace(scorer.config, n_calibration=len(barriers.rows))
+    fresh = Scorer(config)
+    known = {name: value for name, value in scorer.state_dict().items() if not name.startswith("judge.calibration_")}
+    fresh.load_state_dict({**fresh.state_dict(), **known})
+    fresh.eval()
+    fit_preference(fresh, drawn)
+    calibrate_chance(fresh, drawn)
+    calibrate_errors(fresh, drawn, barriers)
+    return fresh
+
+
+def preferred(scorer: Scorer, drawn: DrawnSamples) -> Tensor:
+    """Which sample of each reaction will rank first once the preference is fitted to the samples, shape (n,)."""
+    fitted = copy.deepcopy(scorer).eval()
+    fit_preference(fitted, drawn)
+    return recommended(fitted, drawn)
+
+
+def _save(path: Path, **arrays: NDArray[Any]) -> None:
+    fresh = path.with_name(f"{path.stem}.new.npz")
+    np.savez(fresh, **arrays)
+    fresh.replace(path)

@@ -130,7 +130,7 @@ def train_generator(given: argparse.Namespace, processes: Processes = ALONE, rep
     earlier = read_checkpoint(given.start_from, KIND) if given.start_from else None
     if earlier is not None:
         earlier.load_into(model)
-    train_batch, val_batch = prepared(data, chosen).to(device), prepared(data, held_out).to(device)
+    train_batch, val_batch = prepared(data, data.drawn(chosen)).to(device), prepared(data, held_out).to(device)
     facts = facts_of(given, "cairn train generator", len(chosen), len(held_out))
     facts["command"] += (f" --fold {given.fold}" if given.fold else "") + (
         f" --start-from {given.start_from.name}" if earlier else ""

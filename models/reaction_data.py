@@ -6,6 +6,7 @@ Reading `.npz` needs numpy alone; the other formats bring what they need when th
 from __future__ import annotations
 
 import difflib
+import hashlib
 import itertools
 import zipfile
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from models.reaction_batch import ReactionArrays
 
 TRAIN = "train"  # split of reactions whose file names none
 NEEDED = ("offset", "numbers", "reactant", "ts", "product")
-OPTIONAL = ("split", "rxn", "smiles", "dE0_kcal")
+OPTIONAL = ("split", "rxn", "smiles", "dE0_kcal", "weight")
 HDF5_ENDINGS = (".h5", ".hdf5")
 
 
@@ -34,6 +35,7 @@ class ReactionData:
         identifiers: The file's own identifier of each, shape (n_reactions,).
         smiles: Atom-mapped reaction SMILES of each, empty where the file has none.
         barriers_kcal_mol: Forward barrier of each, shape (n_reactions,), kcal/mol; None where the file has none.
+        weights: How often each is drawn in training beside one of weight 1, shape (n_reactions,); None for once each.
     """
 
     reactions: tuple[ReactionArrays, ...]
@@ -41,10 +43,21 @@ class ReactionData:
     identifiers: NDArray[np.str_]
     smiles: tuple[str, ...]
     barriers_kcal_mol: NDArray[np.float64] | None = None
+    weights: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         """Number of reactions."""
         return len(self.reactions)
+
+    def drawn(self, places: Sequence[int]) -> list[int]:
+        """The places as often as an epoch of training draws them, the part of a weight behind the point by chance.
+
+        The chance of a reaction depends on its identifier alone, so that a training that goes on draws the same.
+        """
+        if self.weights is None:
+            return list(places)
+        times = {place: _times(float(self.weights[place]), str(self.identifiers[place])) for place in places}
+        return [place for place in places for _ in range(times[place])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +102,9 @@ def read_npz(path: Path) -> ReactionData:
 
     The arrays, n reactions of m atoms in all: `offset` (n + 1,) where each reaction begins in the others; `numbers`
     (m,) atomic numbers; `reactant`, `ts` and `product` (m, 3), Angstrom; and, each optional, `split` (n,) names,
-    `rxn` (n,) identifiers, `smiles` (n,) atom-mapped, `dE0_kcal` (n,) forward barriers, kcal/mol. Without `split` all
-    are for training; further arrays are left alone.
+    `rxn` (n,) identifiers, `smiles` (n,) atom-mapped, `dE0_kcal` (n,) forward barriers, kcal/mol, `weight` (n,) how
+    often training draws each beside one of weight 1. Without `split` all are for training; further arrays are left
+    alone.
 
     Raises:
         InputError: An array is missing or misspelt, shapes contradict each other, or a value is no number.
@@ -112,6 +126,11 @@ def read_npz(path: Path) -> ReactionData:
     barriers = arrays["dE0_kcal"].astype(np.float64) if "dE0_kcal" in arrays else None
     if barriers is not None:
         lengths["dE0_kcal"] = len(barriers)
+    weights = arrays["weight"].astype(np.float64) if "weight" in arrays else None
+    if weights is not None:
+        lengths["weight"] = len(weights)
+        if not (np.isfinite(weights) & (weights >= 0.0)).all():
+            raise InputError(f"{path}: a weight is negative or no number; give how often each reaction is drawn")
     _check_shapes(path, offset, numbers, arrays, lengths)
     _check_values(path, offset, numbers, arrays, names)
     reactions = tuple(
@@ -123,8 +142,20 @@ def read_npz(path: Path) -> ReactionData:
         for first, last in itertools.pairwise(offset)
     )
     return ReactionData(
-        reactions=reactions, splits=splits, identifiers=names, smiles=smiles, barriers_kcal_mol=barriers
+        reactions=reactions,
+        splits=splits,
+        identifiers=names,
+        smiles=smiles,
+        barriers_kcal_mol=barriers,
+        weights=weights,
     )
+
+
+def _times(weight: float, identifier: str) -> int:
+    """The weight, rounded up or down by a hash, so that over many reactions it is kept."""
+    whole = int(weight)
+    chance = int.from_bytes(hashlib.sha256(f"drawn {identifier}".encode()).digest()[:8], "big") / 2**64
+    return whole + (chance < weight - whole)
 
 
 def reaction_from(where: str, reactant: Structure, ts: Structure, product: Structure) -> ReactionArrays:

@@ -22,7 +22,7 @@ from chem.triage import Calibration
 from chem.types import TSCandidate
 from models.weights_file import WeightsFile, find_weights
 from tasks.own_generator import load_own, own_identity
-from tasks.settings import ExploreSettings, SamplingSettings
+from tasks.settings import LEARNED, ExploreSettings, SamplingSettings
 
 NETWORK = "reactdiff"
 DEFAULT_CANDIDATES = {NETWORK: 8, "classical": 1}
@@ -126,8 +126,13 @@ def weights_of(settings: ExploreSettings) -> tuple[WeightsFile, WeightsFile]:
     """The weights of the network and of its confidence, looked at but not loaded.
 
     Raises:
-        ConfigurationError: They are missing, or the confidence belongs to other weights.
+        ConfigurationError: They are missing, not looked up yet, or the confidence belongs to other weights.
     """
+    if isinstance(settings.checkpoint, str):
+        raise ConfigurationError(
+            f"checkpoint: {LEARNED} stands for the weights that the database has in use when a campaign begins; let"
+            " `tasks.learned_weights.with_learned_weights` look them up first"
+        )
     checkpoint = find_weights(NETWORK, settings.checkpoint)
     confidence = find_weights("confidence", settings.confidence)
     wanted = str(confidence.card.get("generator_sha256", ""))

@@ -25,10 +25,11 @@ from db.campaign_tables import Origin
 from db.campaigns import add_reaction_members, campaign_id, reaction_members
 from db.engine import open_database, reading, writing
 from db.lifecycle import charge, reactions_left
+from db.model_versions import note_used_weights
 from db.proposals import mark_proposed, species_to_propose_for
 from db.species_minima import enqueue_minima, failed_minima, species_minima
 from db.statements import batches
-from db.store import add_model_version, add_reactions
+from db.store import add_reactions
 from db.work import enqueue
 from models.weights_file import WeightsFile
 from tasks.log import event_log
@@ -115,9 +116,7 @@ def propose_reactions(settings: ExploreSettings, campaign: str, round_number: in
                     settings=calculation_settings(settings, first),
                 )
                 mark_proposed(session, campaign, [each.key for each in done], proposal_hash=proposal_hash(settings))
-                add_model_version(
-                    session, name="joint", checkpoint_hash=weights.sha256, metrics=weights.card, active=True
-                )
+                note_used_weights(session, {"joint": (weights.sha256, weights.card)})
                 charge(
                     session,
                     campaign_id(session, campaign),

@@ -43,6 +43,8 @@ from tasks.model_settings import (
 from tasks.workers import WorkerLimits
 
 PREFIX = "CAIRN_"
+EXAMPLE = "configs/explore.yaml"
+LEARNED = "learned"  # as checkpoint: the version that the database has in use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,7 @@ class ExploreSettings(BaseSettings):
     generator: str = "reactdiff"
     generator_arguments: dict[str, JsonValue] = Field(default_factory=dict)
     candidates: int | None = Field(default=None, ge=1)
-    checkpoint: Path | None = None
+    checkpoint: Literal["learned"] | Path | None = None
     confidence: Path | None = None
     verify: Policy = "triage"
     audit_share: float = Field(default=0.05, ge=0, le=1)
@@ -234,7 +236,7 @@ def load_settings(path: Path | None = None, *, stored: dict[str, Any] | None = N
     """
     source = "the settings" if path is None else str(path)
     _check_environment()
-    below = _read_settings(path) if path is not None else stored or {}
+    below = read_settings(path) if path is not None else stored or {}
     defaults = {key: value for key, value in ExploreSettings().model_dump().items() if isinstance(value, dict)}
     try:
         from_environment = EnvSettingsSource(ExploreSettings)()
@@ -242,16 +244,20 @@ def load_settings(path: Path | None = None, *, stored: dict[str, Any] | None = N
     except SettingsError as error:
         raise ConfigurationError(f"in the environment: {error}; give lists and sections as JSON") from None
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {_explain(each['type'], each['msg'], each['input'])}"
-            for each in error.errors()
-        )
-        raise ConfigurationError(f"in {source} or the environment: {problems}") from None
+        raise ConfigurationError(f"in {source} or the environment: {problems_of(error, EXAMPLE)}") from None
 
 
-def _explain(kind: str, message: str, given: Any) -> str:
+def problems_of(error: ValidationError, example: str) -> str:
+    """What is wrong with settings, for people; `example` is the file that lists every key."""
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc']))}: {_explain(each['type'], each['msg'], each['input'], example)}"
+        for each in error.errors()
+    )
+
+
+def _explain(kind: str, message: str, given: Any, example: str) -> str:
     if kind in {"unexpected_keyword_argument", "extra_forbidden"}:
-        return "unknown key; configs/explore.yaml lists every key"
+        return f"unknown key; {example} lists every key"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
     return f"{message}, got {reprlib.repr(given)}"
@@ -265,7 +271,12 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path, example: str = EXAMPLE) -> dict[str, Any]:
+    """Keys and values of a YAML file, not yet looked at.
+
+    Raises:
+        ConfigurationError: The file is missing, or no mapping of names to values.
+    """
     content = read_yaml(path, "configuration")
     if content is None:
         return {}
@@ -273,9 +284,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path} must hold keys and values, not a {type(content).__name__}")
     wrong = [key for key in content if not isinstance(key, str)]
     if wrong:
-        raise ConfigurationError(
-            f"in {path}: {wrong[0]!r} is no name of a setting; configs/explore.yaml lists every key"
-        )
+        raise ConfigurationError(f"in {path}: {wrong[0]!r} is no name of a setting; {example} lists every key")
     return content
 
 

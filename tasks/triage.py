@@ -33,9 +33,10 @@ from db.campaigns import campaign_id, load_decisions, reaction_members, record_d
 from db.engine import open_database, reading, writing
 from db.lifecycle import charge
 from db.load import load_candidates, load_end_points
+from db.model_versions import note_used_weights
 from db.places import set_places
 from db.steps import steps_of
-from db.store import add_candidates, add_model_version
+from db.store import add_candidates
 from db.tables import CalculationKind
 from db.transition_states import transition_states
 from db.work import enqueue
@@ -349,5 +350,4 @@ def _record_weights(session: Session, settings: ExploreSettings) -> None:
         used["dig"] = dig
     if settings.generator == NETWORK:
         used["generator"], used["confidence"] = weights_of(settings)
-    for name, file in used.items():
-        add_model_version(session, name=name, checkpoint_hash=file.sha256, metrics=file.card, active=True)
+    note_used_weights(session, {name: (file.sha256, file.card) for name, file in used.items()})

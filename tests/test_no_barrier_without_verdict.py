@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from chem.outcomes import Status
 from cli.finish import summary_record
+from cli.learn import FIGURES
 from cli.main import run
 from cli.query import query_app
 from cli.query_changes import LevelDifferenceColumns
@@ -100,6 +101,10 @@ def test_every_query_on_the_command_line_tells_them(explored, capsys, query):
     assert run(["query", *query.split(), "--json", "--db", settings.database]) == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert sum(assert_told(record) for record in records) >= QUERIES[query]
+
+
+def test_figures_of_learned_versions_are_errors_and_no_heights():
+    assert not [name for name in FIGURES if is_height(name) or is_height(name.split("_", 1)[1])]
 
 
 def test_no_query_is_forgotten():

@@ -23,9 +23,10 @@ from db.campaigns import (
 )
 from db.engine import reading, writing
 from db.load import known_reactions, load_candidates, load_reactions, load_species
+from db.model_versions import note_used_weights
 from db.results import Estimate, add_estimates
-from db.store import add_candidates, add_model_version, add_reactions
-from db.tables import ModelVersionRow, ReactionRow
+from db.store import add_candidates, add_reactions
+from db.tables import ReactionRow
 from db.work import CalculationKind, enqueue
 
 MADE = {"generator": "classical", "seed": 7}
@@ -69,7 +70,7 @@ def write_everything(session, network, gfn2):
         rounds={"shift": 0},
     )
     enqueue(session, kind=CalculationKind.SEARCH, reaction_keys=["shift", "decay"], level_key=gfn2.key)
-    add_model_version(session, name="generator", checkpoint_hash="abc", metrics={"rmsd_angstrom": 0.2}, active=True)
+    note_used_weights(session, {"generator": ("abc", {"rmsd_angstrom": 0.2})})
 
 
 def test_everything_written_twice_is_there_once(engine, network, gfn2, count_rows):
@@ -190,16 +191,6 @@ def test_a_later_decision_replaces_the_earlier_one_and_the_first_round_stays(eng
     with reading(engine) as session:
         assert load_decisions(session, "first") == {"shift": Decision(action=Action.ACCEPT, reasons=("round 1",))}
         assert reaction_members(session, "first") == {"shift": 0}
-
-
-def test_one_version_of_a_model_is_active(engine):
-    with writing(engine) as session:
-        for checkpoint in ("first", "second"):
-            add_model_version(session, name="generator", checkpoint_hash=checkpoint, metrics={}, active=True)
-        add_model_version(session, name="confidence", checkpoint_hash="other", metrics={}, active=True)
-    with reading(engine) as session:
-        active = select(ModelVersionRow.checkpoint_hash).where(ModelVersionRow.active)
-        assert set(session.scalars(active)) == {"second", "other"}
 
 
 def test_moments_are_stored_in_utc(engine, network):

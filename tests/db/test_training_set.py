@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from chem.errors import ConfigurationError, DatabaseError, InputError
+from chem.holdout import identity_of, split_of
 from chem.outcomes import Attempt, Failure, Outcome, SearchResult, Stage, Status
 from chem.types import Geometry
 from db.campaigns import add_campaign, add_reaction_members
@@ -16,12 +17,9 @@ from db.engine import reading, writing
 from db.results import Estimate, add_estimates, record_search
 from db.store import add_reactions
 from db.tables import CalculationKind
-from db.training_set import SHARES, export_training_set, split_of
+from db.training_set import count_verified, export_training_set
 from db.work import claim, enqueue
 from models.reaction_data import read_npz
-
-# Of `reaction 0` and so on: they must stay what they are, or old test reactions would be trained on.
-FIRST_SPLITS = ["train", "test", "train", "val", "train", "train", "train", "train", "train", "val", "train", "train"]
 
 
 @pytest.fixture
@@ -64,9 +62,11 @@ def test_verified_transition_states_are_written_with_the_ends_of_their_paths(eng
     assert np.array_equal(reaction.ends[1], state.product_end.positions)
     assert data.identifiers.tolist() == ["shift"]
     assert data.smiles == ("mapped",)
-    assert data.splits.tolist() == [split_of("shift")]
+    assert data.splits.tolist() == [
+        split_of(identity_of(network.shift.reactant_graph, network.shift.product_graph).sides)
+    ]
     assert (summary.level_key, summary.n_reactions, summary.n_left_out) == (gfn2.key, 1, 0)
-    assert summary.splits == {split_of("shift"): 1}
+    assert summary.splits == Counter(data.splits.tolist())
 
 
 def test_one_found_for_another_reaction_is_filed_under_its_own_without_smiles_of_another_order(
@@ -165,8 +165,20 @@ def test_a_file_that_cannot_be_written_is_named(engine, searched, tmp_path, name
         export_training_set(session, tmp_path / name)
 
 
-def test_the_split_of_a_reaction_never_changes_and_the_shares_are_kept():
-    counts = Counter(split_of(f"reaction {number}") for number in range(5000))
-    for name, share in SHARES.items():
-        assert counts[name] / 5000 == pytest.approx(share, abs=0.02)
-    assert [split_of(f"reaction {number}") for number in range(12)] == FIRST_SPLITS
+def test_the_identities_by_which_the_split_goes_stand_beside_the_structures(engine, network, searched, tmp_path):
+    searched()
+    exported(engine, tmp_path / "set.npz")
+    known = identity_of(network.shift.reactant_graph, network.shift.product_graph)
+    with np.load(tmp_path / "set.npz") as file:
+        assert file["identity"].tolist() == [known.key]
+        assert file["sides"].tolist() == [list(known.sides)]
+
+
+def test_verified_transition_states_are_counted_without_being_loaded(engine, network, searched, gfn2, dft):
+    with reading(engine) as session:
+        assert count_verified(session) == ("", 0)
+    searched()
+    searched("decay", found_state(network.transition_state(seed=8)))
+    with reading(engine) as session:
+        assert count_verified(session) == (gfn2.key, 2)
+        assert count_verified(session, level_key=dft.key) == (dft.key, 0)

@@ -177,8 +177,8 @@ def test_a_passable_reaction_is_polished_with_what_is_expected_on_record_and_wei
     (decision,) = read(settings, lambda session: load_decisions(session, name)).values()
     assert decision.action is Action.ACCEPT
     assert "the barrier head expects 50.0 kcal/mol" in " ".join(decision.reasons)
-    versions = read(settings, lambda session: session.query(ModelVersionRow.name, ModelVersionRow.active).all())
-    assert ("barrier_head", True) in [tuple(each) for each in versions]
+    versions = read(settings, lambda session: session.query(ModelVersionRow.name, ModelVersionRow.status).all())
+    assert ("barrier_head", None) in [tuple(each) for each in versions]
 
 
 def test_the_head_is_part_of_what_a_campaign_is_and_its_absence_changes_no_name(tmp_path, write_weights):
