@@ -72,7 +72,8 @@ class PathGuide:
             above = np.full(self._n, -np.inf)
             both = tree + tree.T
             reached = order[1:]
-            above[reached] = np.asarray(both[reached, before[reached]]).reshape(-1) + self._lowest
+            if len(reached):  # of nothing SciPy gives no dense array
+                above[reached] = np.asarray(both[reached, before[reached]]).reshape(-1) + self._lowest
             self._trees = {start: (before, above)}
         return self._trees[start]
 

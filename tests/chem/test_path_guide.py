@@ -52,6 +52,7 @@ def test_a_guided_search_prefers_few_steps_where_all_cost_the_same(seed):
 def test_a_species_that_nothing_leads_to_has_no_hint():
     index = index_steps(3, [(10.0, 12.0)], [(1, 1)], [0, 1])
     assert PathGuide(index).hint(0, 2) is None
+    assert PathGuide(index).hint(2, 0) is None
     assert PathGuide(index).hint(0, 1) is not None
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import shutil
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,43 @@ def test_a_reader_filters_opens_a_reaction_sees_it_move_and_follows_a_path(brows
         assert sorted(lit) == sorted(step.reaction.key for step in expected.steps)
         assert visit.foreign == []
         assert visit.complaints == []
+
+
+def test_a_profile_that_is_wider_than_its_place_is_shaded_where_it_goes_on(browser, content, tmp_path):
+    names = [f"{'C' * length}O" for length in range(1, 8)]
+    chain = dataclasses.replace(
+        content,
+        seeds=(names[0],),
+        species=tuple(SpeciesEntry(key=name, smiles=name, formula="CHO") for name in names),
+        reactions=tuple(
+            ReactionEntry(
+                key=f"rx-{before}",
+                reactants=(before,),
+                products=(after,),
+                barrier_forward_kcal_mol=20.0,
+                barrier_reverse_kcal_mol=15.0,
+                verdict=Status.PASSED,
+                level="GFN2-xTB",
+            )
+            for before, after in pairwise(names)
+        ),
+    )
+
+    def at_the_right(frame):
+        picture = Image.open(io.BytesIO(frame.screenshot())).convert("L")
+        return sum(picture.getpixel((picture.width - 2, y)) for y in range(picture.height - 10))
+
+    with Visit(browser, write_report(chain, tmp_path / "chain.html").as_uri(), "narrow") as visit:
+        page = visit.page
+        page.locator("#path-to").fill(names[-1])
+        page.get_by_role("button", name="Show path").click()
+        assert page.locator(".path-steps li").count() == 6
+        frame = page.locator("#path-result .profile-frame")
+        assert frame.evaluate("(each) => each.scrollWidth > each.clientWidth")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        before = at_the_right(frame)
+        frame.evaluate("(each) => { each.scrollLeft = each.scrollWidth; }")
+        assert at_the_right(frame) > before, "the shade does not go where nothing follows"
 
 
 def test_paths_of_the_page_are_those_of_the_library(browser, report, content):
