@@ -41,6 +41,7 @@ from chem.smiles import parse_smiles
 from chem.ts_errors import lenient_rmsd, relabellings, strict_rmsd
 from chem.types import Geometry, TSCandidate
 from chem.units import kcal_mol
+from models.candidate_refiner import CandidateRefiner
 from models.evaluation.confidence_summary import RIGHT_BELOW_ANGSTROM
 from models.generator import DiffusionGenerator
 from models.generator_sampling import SamplingConfig
@@ -48,7 +49,8 @@ from tasks.workers import WorkerLimits, WorkerPool
 
 SAME_SADDLE_KCAL_MOL = 0.5
 SADDLE_CALLS = 300
-WAYS = ("true", "recommended", "recommended, polished", "classical")
+WALKED = "recommended, walked by the force field"
+WAYS = ("true", "recommended", "recommended, polished", WALKED, "classical")
 
 
 def load(path: Path, split: str, number: int, seed: int) -> list[dict[str, Any]]:
@@ -126,7 +128,7 @@ def from_start(start: Geometry, ends: EndPoints, level_name: str, polish_calls: 
 
 def run_one(work: dict[str, Any], level_name: str, polish_calls: int) -> dict[str, Any]:
     """All starts of one reaction."""
-    row = {key: work[key] for key in ("rxn", "confidence", "rmsd_angstrom") if key in work}
+    row = {key: work[key] for key in ("rxn", "confidence", "rmsd_angstrom", "walked_rmsd_angstrom") if key in work}
     row["n_atoms"] = work["ends"].reactant.n_atoms
     for way, start in work["starts"].items():
         calls = polish_calls if way.endswith("polished") else 0
@@ -148,14 +150,22 @@ def prepare(
     )
     able = [work for work in made if "skipped" not in work]
     candidates = generator.generate([work["ends"] for work in able])
-    for work, guessed in zip(able, candidates, strict=True):
-        best = guessed[0]
+    firsts = [guessed[0] for guessed in candidates]
+    walked = []
+    if WALKED in arguments.starts:
+        walked = CandidateRefiner().look(firsts, [work["ends"] for work in able], arguments.walk)
+    for place, (work, best) in enumerate(zip(able, firsts, strict=True)):
         work["starts"] = {"recommended": best.geometry, "recommended, polished": best.geometry}
+        if walked and (opinion := walked[place]) is not None:
+            work["starts"][WALKED] = opinion.geometry
         classical = ClassicalGenerator(1).generate([work["ends"]])[0][0]
         work["starts"]["classical"] = classical.geometry
         if "ts" in work:
             work["starts"]["true"] = work["ts"]
             work["rmsd_angstrom"] = deviation(best.geometry, work["ts"], work["ends"], arguments.ends)
+            if WALKED in work["starts"]:
+                moved = work["starts"][WALKED]
+                work["walked_rmsd_angstrom"] = deviation(moved, work["ts"], work["ends"], arguments.ends)
         work["starts"] = {way: work["starts"][way] for way in arguments.starts if way in work["starts"]}
         work["confidence"] = best.confidence
     return made
@@ -228,6 +238,7 @@ def main() -> None:
     parser.add_argument("--level", default="gfn2")
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--polish", type=int, default=15, help="gradient calls of the polish")
+    parser.add_argument("--walk", type=int, default=5, help="steps of the walk on the shipped force field")
     parser.add_argument("--starts", nargs="+", choices=WAYS, default=WAYS, help="default: all of them")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--checkpoint", type=Path)
