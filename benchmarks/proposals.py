@@ -3,7 +3,7 @@
 For each reactant drawn from a split: how many draws are sound reactions, how many of the data set's own reactions of
 that reactant are among them, and how many lie outside the enumeration with two bonds broken and two formed. Random
 edits break and form as many bonds as the reactions of the split `train` do, and are held against the same rules. With
-`--verify` the transition states of so many distinct reactions of each source are searched at a level.
+`--verify` the transition states of so many distinct reactions of each `--source` are searched at a level.
 
 Data: Spiekermann, Pattanaik, Green, Sci. Data 9, 417 (2022), as one npz with the arrays rxn, offset, numbers, reactant,
 ts, product and split. Reactants of `test_reactant` occur nowhere else; those of other splits are in `train` too.
@@ -44,6 +44,7 @@ from chem.proposals import PLAUSIBLE, Reason, judged, sieve
 from chem.search import SearchSettings, search_transition_state
 from chem.smiles import parse_smiles
 from chem.types import Geometry, Pair, Reaction
+from chem.units import kcal_mol
 from models.joint_reactions import Proposer
 from models.joint_sampling import JointSampling
 from models.reaction_data import ReactionData, read_reactions
@@ -151,7 +152,7 @@ def draw_all(
     reactants: Sequence[Reactant], data: ReactionData, rules: EnumerationRules, arguments: argparse.Namespace
 ) -> None:
     """Draw from the network, and edit at random, as often."""
-    sampling = JointSampling(n_steps=arguments.steps, sampler=arguments.sampler)
+    sampling = JointSampling(n_steps=arguments.steps, sampler=arguments.sampler, guidance=arguments.guidance)
     proposer = Proposer(arguments.checkpoint, sampling=sampling, device=arguments.device)
     numbers, generator = edits_as_in_training(data, arguments.seed), random.Random(arguments.seed)
     drawn = proposer.draw(
@@ -229,10 +230,12 @@ def verified(row: dict[str, Any], level_name: str, generator: str, budget: int) 
     (candidates,) = _generator(generator).generate([ends])
     result = search_transition_state(ends, candidates, level, SearchSettings(budget_gradient_calls=budget))
     state = result.best.transition_state
+    barrier = None if state is None else state.barrier
     return {
         **row,
         "outcome": result.outcome.value,
         "passed": state is not None and state.verdict.status is Status.PASSED,
+        "barrier_kcal_mol": None if barrier is None else kcal_mol(barrier.forward_ev),
         "gradient_calls": prepared.gradient_calls + result.gradient_calls,
     }
 
@@ -243,7 +246,7 @@ def verify_all(reactants: Sequence[Reactant], arguments: argparse.Namespace) -> 
     finished = {row["rxn"] for row in done}
     work = [
         row
-        for source in SOURCES
+        for source in arguments.source or SOURCES
         for row in to_verify(reactants, source, arguments.verify, arguments.seed)
         if row["rxn"] not in finished
     ]
@@ -271,9 +274,11 @@ def main() -> None:
     parser.add_argument("--zwitterions", action="store_true", help="allow separated charges, in all sources")
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--sampler", default="ancestral")
+    parser.add_argument("--guidance", type=float, default=0.0, help="strength of the lean toward low barriers")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--verify", type=int, default=0, help="reactions of each source to search for")
+    parser.add_argument("--source", action="append", choices=SOURCES, help="search these alone")
     parser.add_argument("--budget", type=int, default=1500, help="gradient calls of the ends, and of the search, each")
     parser.add_argument("--level", default="gfn2")
     parser.add_argument("--generator", choices=("reactdiff", "classical"), default="reactdiff")
@@ -306,16 +311,21 @@ def main() -> None:
     if arguments.verify:
         arguments.rows.parent.mkdir(parents=True, exist_ok=True)
         rows = verify_all(reactants, arguments)
-        print("\n| source | searched | proved | proved outside b2f2 | gradient calls | proved per 1000 calls |")
-        print("|---|---|---|---|---|---|")
+        print(
+            "\n| source | searched | proved | proved outside b2f2 | median barrier of proved, kcal/mol"
+            " | gradient calls | proved per 1000 calls |"
+        )
+        print("|---|---|---|---|---|---|---|")
         for source in SOURCES:
             own = [row for row in rows if row["source"] == source]
             passed, calls = [row for row in own if row["passed"]], sum(row["gradient_calls"] for row in own)
             outside = sum(not row["in_b2f2"] for row in passed)
+            barriers = [row["barrier_kcal_mol"] for row in passed]
+            median = float(np.median(barriers)) if barriers else None
             searched[source] = {"searched": len(own), "proved": len(passed), "proved_outside_b2f2": outside,
-                                "gradient_calls": calls}  # fmt: skip
+                                "median_barrier_kcal_mol": median, "gradient_calls": calls}  # fmt: skip
             rate = _shown(1000.0 * len(passed) / calls if calls else None)
-            print(f"| {source} | {len(own)} | {len(passed)} | {outside} | {calls} | {rate} |")
+            print(f"| {source} | {len(own)} | {len(passed)} | {outside} | {_shown(median)} | {calls} | {rate} |")
     if arguments.json is not None:
         settings = {key: str(value) for key, value in vars(arguments).items()}
         arguments.json.write_text(json.dumps({"settings": settings, "table": tables, "searched": searched}, indent=1))

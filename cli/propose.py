@@ -32,6 +32,9 @@ def propose_command(
     zwitterions: Annotated[bool, typer.Option("--zwitterions", help="Allow products with separated charges.")] = False,
     steps: Annotated[int, typer.Option(min=2, help="Steps from noise to structures.")] = 50,
     sampler: Annotated[str, typer.Option(help="How they are taken: ancestral or flow.")] = "ancestral",
+    guidance: Annotated[
+        float, typer.Option(min=0, help="Strength of the lean toward low barriers, such as 1; 0 for none.")
+    ] = 0.0,
     level: Annotated[
         str, typer.Option(help="Level of theory at which the reactant is relaxed: gfn2 or another of `cairn levels`.")
     ] = "gfn2",
@@ -77,7 +80,9 @@ def propose_command(
     if len(graph.fragments) != 1:
         raise SmilesError(f"{smiles!r} holds {len(graph.fragments)} molecules; give one")
     resolved = resolve_level(level, entries=read_levels(levels))
-    proposer = Proposer(checkpoint, sampling=JointSampling(n_steps=steps, sampler=sampler), device=device)
+    proposer = Proposer(
+        checkpoint, sampling=JointSampling(n_steps=steps, sampler=sampler, guidance=guidance), device=device
+    )
     drawing = {
         "smiles": smiles,
         "composition": composition,
@@ -85,6 +90,7 @@ def propose_command(
         "seed": seed,
         "steps": steps,
         "sampler": sampler,
+        "guidance": guidance,
         "rules": {
             "break_bonds": break_bonds,
             "form_bonds": form_bonds,

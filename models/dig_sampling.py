@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 
 from chem.errors import ConfigurationError
+from models.diffusion.guidance import Slope, guided, slope_at_expected
 from models.diffusion.likelihood import log_likelihood
 from models.diffusion.noise import NoiseSource, noise_source, rademacher_probes
 from models.diffusion.parametrisations import Predictor, converted
-from models.diffusion.processes import VariancePreserving, spread
+from models.diffusion.processes import VariancePreserving
 from models.diffusion.samplers import NoisedState, follow_flow, prior_state, sample_ancestral
 from models.dig import Dig
 from models.structure_batch import StructureBatch
-
-Slope = Callable[[Tensor, Tensor], Tensor]  # gradient of ln q(property | values) at values and integer times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,45 +50,20 @@ def noise_predictor_of(model: Dig, batch: StructureBatch) -> Predictor:
     return predict
 
 
-def guided(process: VariancePreserving, predict_noise: Predictor, slope: Slope, strength: float) -> Predictor:
-    """A predictor whose samples lean toward a property: eps - strength sigma grad ln q.
-
-    Args:
-        process: Of the predictor.
-        predict_noise: Unguided.
-        slope: Gradient of the logarithm of how likely the property is, in the units of the process.
-        strength: 0 leaves the samples as they are, 1 gives those that have the property by Bayes' rule.
-    """
-
-    def predict(values: Tensor, times: Tensor) -> Tensor:
-        sigma = spread(process.schedule.sigma(times), values)
-        return predict_noise(values, times) - strength * sigma * slope(values, times)
-
-    return predict
-
-
 def slope_of(model: Dig, batch: StructureBatch, preference: Callable[[Tensor], Tensor]) -> Slope:
     """Slope of a differentiable preference of clean structures, taken at what the network expects of a noised one.
-
-    As in diffusion posterior sampling (10.48550/arXiv.2209.14687), but for how the expected structure moves with the
-    noised one: by alpha, as for data of unit variance in every direction. The derivative of the network itself is that
-    of its noise over alpha; early, where alpha is small, its errors would tear structures apart.
 
     Args:
         model: The network.
         batch: Atoms and bonds of the structures that are drawn.
         preference: Logarithm of how much a structure is wanted, of positions (B, N, 3) in Angstrom, shape (B,).
     """
-    process, predict = model.config.process, noise_predictor_of(model, batch)
+    process, predict, scale = model.config.process, noise_predictor_of(model, batch), model.config.scale_angstrom
 
     def slope(values: Tensor, times: Tensor) -> Tensor:
         with torch.no_grad():
-            expected = converted(predict(values, times), values, times, process, source="noise", target="clean")
-        with torch.enable_grad():
-            tracked = process.project(expected, batch.mask).requires_grad_()
-            (gradient,) = torch.autograd.grad(preference(tracked * model.config.scale_angstrom).sum(), tracked)
-        alpha, _ = process.coefficients(times, values)
-        return process.project(alpha * gradient, batch.mask)
+            noise = predict(values, times)
+        return slope_at_expected(process, noise, values, times, batch.mask, lambda clean: preference(clean * scale))
 
     return slope
 

@@ -12,6 +12,7 @@ from chem.embedding import seed_from
 from chem.errors import ElementError, InputError
 from chem.proposals import Proposal
 from chem.types import Geometry
+from models.barrier_guide import BarrierGuide
 from models.checkpoints import read_checkpoint, shipped
 from models.generator_sampling import chunks, device_of
 from models.joint import N_OBJECTS, PRODUCT, REACTANT, TS, Joint, JointConfig
@@ -26,7 +27,8 @@ class Proposer:
 
     Args:
         checkpoint: Weights; None takes those that Cairn ships.
-        sampling: How reactions are drawn.
+        sampling: How reactions are drawn; with `guidance` they lean toward low barriers, as the force field and the
+            barrier head that are shipped expect them.
         device: `auto`, `cpu` or `cuda`.
 
     Raises:
@@ -42,6 +44,7 @@ class Proposer:
         self.model = Joint(self.checkpoint.configuration(JointConfig))
         self.checkpoint.load_into(self.model)
         self.model.to(self.device).eval().requires_grad_(requires_grad=False)
+        self.guide = BarrierGuide(device=device) if self.sampling.guidance > 0.0 else None
 
     def check(self, numbers: NDArray[np.int64], charge: int = 0, multiplicity: int = 1) -> None:
         """Raise where the network knows nothing of such atoms.
@@ -109,7 +112,8 @@ class Proposer:
             batch = collate(arrays).to(self.device)
             mask = batch.mask.unsqueeze(1).expand(-1, n_free, -1)
             noise = noise_of_seeds(mask, [seed_from(seed, work[row][1]) for row in chunk])
-            drawn = draw_reactions(self.model, batch, known, self.sampling, noise).cpu().double().numpy()
+            preference = None if self.guide is None else self.guide.preference(batch)
+            drawn = draw_reactions(self.model, batch, known, self.sampling, noise, preference).cpu().double().numpy()
             for positions, row in zip(drawn, chunk, strict=True):
                 place, sample = work[row]
                 numbers, given = systems[place]

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from chem.errors import ConfigurationError
+from models.diffusion.guidance import Preference, guided, slope_at_expected
 from models.diffusion.noise import NoiseSource, projected
 from models.diffusion.parametrisations import Predictor, converted
+from models.diffusion.processes import VariancePreserving
 from models.diffusion.samplers import follow_flow, prior_state, sample_ancestral
 from models.joint import N_OBJECTS, Joint, ObjectBatch, objects_of
 from models.reaction_batch import ReactionBatch
@@ -23,10 +25,12 @@ class JointSampling:
     Attributes:
         n_steps: Steps from noise to structures, at least 2; `flow` evaluates the network twice in each but the last.
         sampler: `flow` (deterministic after its start) or `ancestral`.
+        guidance: Strength of the lean toward what is preferred, in the second half of the steps; 0 for none.
     """
 
     n_steps: int = 50
     sampler: str = "ancestral"
+    guidance: float = 0.0
 
     def __post_init__(self) -> None:
         """Values are in range."""
@@ -34,6 +38,8 @@ class JointSampling:
             raise ConfigurationError(f"sampler {self.sampler!r} is unknown; give flow or ancestral")
         if self.n_steps < 2:
             raise ConfigurationError(f"n_steps is {self.n_steps}; give 2 or more")
+        if self.guidance < 0:
+            raise ConfigurationError(f"guidance is {self.guidance}; give 0 or more")
 
 
 def noise_of_seeds(mask: Tensor, seeds: Sequence[int], dtype: torch.dtype = torch.float32) -> NoiseSource:
@@ -61,7 +67,12 @@ def noise_of_seeds(mask: Tensor, seeds: Sequence[int], dtype: torch.dtype = torc
 
 @torch.no_grad()
 def draw_reactions(
-    model: Joint, batch: ReactionBatch, known: Collection[int], config: JointSampling, noise: NoiseSource
+    model: Joint,
+    batch: ReactionBatch,
+    known: Collection[int],
+    config: JointSampling,
+    noise: NoiseSource,
+    preference: Preference | None = None,
 ) -> Tensor:
     """Reactant, transition state and product of every entry of a batch.
 
@@ -71,6 +82,7 @@ def draw_reactions(
         known: Which objects are known: {REACTANT}, {REACTANT, PRODUCT}, or none where whole reactions are drawn.
         config: How.
         noise: Source of centred noise for the objects that are not known, shape (B, objects, N, 3).
+        preference: Of objects, shape (B, 3, N, 3), Angstrom, the logarithm of how much they are wanted, shape (B,).
 
     Returns:
         Shape (B, 3, N, 3), Angstrom; what is known as it was given, all else centred.
@@ -82,6 +94,14 @@ def draw_reactions(
     given = objects_of(batch, scale)
     predict = _predictor(model, batch, given, free)
     mask = batch.mask.unsqueeze(1).expand(-1, len(free), -1)
+    if preference is not None and config.guidance > 0.0:
+
+        def wanted(clean: Tensor) -> Tensor:
+            objects = given.clone()
+            objects[:, free] = clean
+            return preference(objects * scale)
+
+        predict = _leaning(process, predict, mask, wanted, config.guidance)
     state = prior_state(process, mask, noise)
     times = process.schedule.descending_times(min(config.n_steps, process.schedule.n_steps))
     # No network is asked at time 0, which means known: the last step goes from the time before it to clean structures.
@@ -94,6 +114,26 @@ def draw_reactions(
     result = given * scale
     result[:, free] = process.project(clean, mask) * scale
     return result
+
+
+def _leaning(
+    process: VariancePreserving, predict: Predictor, mask: Tensor, wanted: Preference, strength: float
+) -> Predictor:
+    """A predictor that is guided once structures can be told: in the second half of the process."""
+
+    def leaning(values: Tensor, times: Tensor) -> Tensor:
+        noise = predict(values, times)
+        if int(times.max()) > process.schedule.n_steps // 2:
+            return noise
+        lean = guided(
+            process,
+            lambda _values, _times: noise,
+            lambda at, when: slope_at_expected(process, noise, at, when, mask, wanted),
+            strength,
+        )
+        return lean(values, times)
+
+    return leaning
 
 
 def _predictor(model: Joint, batch: ReactionBatch, given: Tensor, free: list[int]) -> Predictor:

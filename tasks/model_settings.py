@@ -126,6 +126,7 @@ class ProposeSettings:
         n: Draws for each species; 0 for none.
         checkpoint: Weights of the joint diffusion; None takes those that are shipped.
         steps: Steps of each draw from noise to structures.
+        guidance: Strength of the lean toward low barriers; 0 for none.
         break_bonds: Most electron-pair bonds that a sound proposal breaks.
         form_bonds: Most electron-pair bonds that it forms; all else is as `enumeration` says.
         device: `auto`, `cpu` or `cuda`.
@@ -134,6 +135,7 @@ class ProposeSettings:
     n: int = 0
     checkpoint: Path | None = None
     steps: int = 50
+    guidance: float = 0.0
     break_bonds: int = 4
     form_bonds: int = 4
     device: str = "auto"
@@ -144,6 +146,8 @@ class ProposeSettings:
             raise ConfigurationError(f"n must not be negative, got {self.n}")
         if self.steps < 2:
             raise ConfigurationError(f"steps must be at least 2, got {self.steps}")
+        if self.guidance < 0:
+            raise ConfigurationError(f"guidance must not be negative, got {self.guidance}")
         EnumerationRules(break_bonds=self.break_bonds, form_bonds=self.form_bonds)
         if self.checkpoint is not None and self.n == 0:
             raise ConfigurationError("propose has a checkpoint and draws nothing; give n, such as n: 100")

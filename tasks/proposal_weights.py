@@ -11,6 +11,7 @@ from models.weights_file import WeightsFile, find_weights
 from tasks.model_settings import ProposeSettings
 
 KIND = "joint"
+GUIDES = ("potential", "barrier")  # weights that tell low barriers, as shipped
 
 
 def proposal_weights(propose: ProposeSettings) -> WeightsFile | None:
@@ -27,13 +28,16 @@ def proposal_settings(propose: ProposeSettings) -> dict[str, Any]:
     weights = proposal_weights(propose)
     if weights is None:
         return {}
-    values = {
+    values: dict[str, Any] = {
         "n": propose.n,
         "checkpoint_sha256": weights.sha256,
         "steps": propose.steps,
         "break_bonds": propose.break_bonds,
         "form_bonds": propose.form_bonds,
     }
+    if propose.guidance:
+        guides = {f"{kind}_sha256": find_weights(kind, None).sha256 for kind in GUIDES}
+        values |= {"guidance": propose.guidance, **guides}
     return {"propose": values}
 
 

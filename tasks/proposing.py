@@ -158,7 +158,7 @@ class _Drawn:
 
 def _drawn(settings: ExploreSettings, species: Sequence[Species], minima: Mapping[str, Geometry]) -> _Drawn:
     propose = settings.propose
-    proposer = _proposer(propose.checkpoint, propose.steps, propose.device)
+    proposer = _proposer(propose.checkpoint, propose.steps, propose.guidance, propose.device)
     reactants = [in_order_of(each.graph, minima[each.key]) for each in species]
     rules = plausible_rules(settings.enumeration, propose)
     drawn = proposer.draw(reactants, propose.n, settings.seed)
@@ -169,11 +169,11 @@ def _drawn(settings: ExploreSettings, species: Sequence[Species], minima: Mappin
 
 
 @lru_cache(maxsize=1)
-def _proposer(checkpoint: Path | None, steps: int, device: str) -> Proposer:
+def _proposer(checkpoint: Path | None, steps: int, guidance: float, device: str) -> Proposer:
     from models.joint_reactions import Proposer  # noqa: PLC0415 (torch)
     from models.joint_sampling import JointSampling  # noqa: PLC0415
 
-    return Proposer(checkpoint, sampling=JointSampling(n_steps=steps), device=device)
+    return Proposer(checkpoint, sampling=JointSampling(n_steps=steps, guidance=guidance), device=device)
 
 
 def _taken_up(

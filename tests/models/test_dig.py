@@ -10,6 +10,7 @@ import torch
 
 from chem.errors import ConfigurationError
 from models.checkpoints import read_checkpoint
+from models.diffusion.guidance import guided
 from models.diffusion.noise import centered_noise, given_noise, noise_source
 from models.diffusion.processes import VariancePreserving, spread
 from models.diffusion.samplers import follow_flow, prior_state
@@ -19,7 +20,6 @@ from models.dig_sampling import (
     DigSampling,
     draw_structures,
     great_circle,
-    guided,
     interpolate,
     log_density,
     noise_predictor_of,
