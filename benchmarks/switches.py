@@ -25,6 +25,7 @@ WAYS: dict[str, dict[str, Any]] = {
         "refinement": {"method": "potential", "steps": 0, "starts": 0, "largest_force_ev_per_angstrom": 4.0}
     },
     "band by the force field": {"search": {"neb_level": "potential"}},
+    "ends doubted by DiG": {"outliers": {"least_log_likelihood": 0.55}},
 }
 
 
