@@ -15,7 +15,8 @@ from report.records import reaction_record, species_record, verdict_of
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from db.queries import ReactionRecord, SpeciesRecord
+    from db.queries import ReactionRecord
+    from db.species_queries import SpeciesRecord
 
 FREE = "free energy\nkcal/mol"
 DEFAULT_DATABASE = "sqlite:///runs/cairn.db"
@@ -64,6 +65,7 @@ class ReactionColumns(TypedDict):
     dissociation_kcal_mol: float | None
     gradient_calls: int
     seconds: float
+    origins: list[str]
 
 
 class FreeEnergyColumns(ReactionColumns):
@@ -100,6 +102,13 @@ def reactions_command(
         typer.Option(
             help="Only these outcomes: intended, unintended, barrierless, computed, failed, estimated, pending. May be"
             " repeated."
+        ),
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only those that a campaign came upon in this way: enumerated, proposed, found (in the search for"
+            " another). May be repeated."
         ),
     ] = None,
     min_barrier: Annotated[
@@ -143,12 +152,14 @@ def reactions_command(
     """
     from chem.outcomes import Outcome  # noqa: PLC0415
     from chem.substructure import Substructure  # noqa: PLC0415
+    from db.campaign_tables import Origin  # noqa: PLC0415
     from db.composition import element_symbols  # noqa: PLC0415
     from db.queries import PENDING, ReactionFilter, reactions  # noqa: PLC0415
     from db.results import COMPUTED, ESTIMATED  # noqa: PLC0415
 
     check_table_files(csv_file, parquet_file)
     known(outcome, [*(each.value for each in Outcome), PENDING, ESTIMATED, COMPUTED], "outcome")
+    known(origin, [each.value for each in Origin], "origin")
     verdicts, symbols = statuses(verdict), element_symbols(element or ())
     pattern = None if substructure is None else Substructure(substructure)
     with asking(database) as session:
@@ -158,6 +169,7 @@ def reactions_command(
             known_only=level is not None,
             verdicts=verdicts,
             outcomes=frozenset(outcome) if outcome else None,
+            origins=frozenset(map(Origin, origin)) if origin else None,
             lowest_barrier_kcal_mol=min_barrier,
             highest_barrier_kcal_mol=max_barrier,
             elements=symbols,
@@ -263,7 +275,7 @@ def species_command(
     """
     from chem.substructure import Substructure  # noqa: PLC0415
     from db.composition import element_symbols  # noqa: PLC0415
-    from db.queries import SpeciesFilter, species  # noqa: PLC0415
+    from db.species_queries import SpeciesFilter, species  # noqa: PLC0415
 
     check_table_files(csv_file, parquet_file)
     symbols = element_symbols(element or ())

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from sqlalchemy import Engine
 
 from chem.errors import DatabaseError, InputError
-from db import queries
+from db import queries, species_queries
 from db.engine import open_database, reading
 from db.flat_tables import REACTION_COLUMNS, SPECIES_COLUMNS, Row, reaction_rows, species_rows
 from db.graph_parts import graph_parts
@@ -92,7 +92,7 @@ class Network:
         self._engine.dispose()
 
     @cached_property
-    def species(self) -> tuple[queries.SpeciesRecord, ...]:
+    def species(self) -> tuple[species_queries.SpeciesRecord, ...]:
         """Species in the order in which they were stored, energies in eV.
 
         Raises:
@@ -100,7 +100,7 @@ class Network:
         """
         chosen = self._selection
         with reading(self._engine) as session:
-            return tuple(queries.species(session, campaign=chosen.campaign, level_key=chosen.level_key))
+            return tuple(species_queries.species(session, campaign=chosen.campaign, level_key=chosen.level_key))
 
     @cached_property
     def reactions(self) -> tuple[queries.ReactionRecord, ...]:

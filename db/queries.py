@@ -1,4 +1,4 @@
-"""Questions about reactions, species and transition states, each answered with frozen values in a few queries."""
+"""Questions about reactions and their transition states, each answered with frozen values in a few queries."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from chem.outcomes import CheckName, Failure, Status
 from chem.substructure import Substructure
 from chem.units import KCAL_MOL_PER_EV
-from db.campaign_tables import ReactionMembershipRow, SpeciesMembershipRow
+from db.campaign_tables import Origin, ReactionMembershipRow
 from db.campaigns import campaign_id
-from db.composition import reactions_with, species_with
+from db.composition import reactions_with
 from db.convert import SIDE_SEPARATOR
 from db.shown import kcal_mol_or_none, own_outcome, shown_statement, to_shown
 from db.statements import ROWS_PER_STATEMENT, select_in, streamed
@@ -31,10 +31,7 @@ from db.tables import (
 )
 from db.views import (
     calculation_ranking,
-    shown_by,
     side_minimum,
-    species_energy,
-    species_summary,
     transition_state_ranking,
 )
 
@@ -53,6 +50,7 @@ class ReactionFilter:
         known_only: Leaves out reactions of which nothing was computed or queued (at the level, where there is one).
         verdicts: Verdict among these.
         outcomes: Outcome among these: intended, unintended, failed, pending.
+        origins: Came upon in one of these ways by a campaign, or by the one asked for.
         lowest_barrier_kcal_mol: Forward barrier known and not below.
         highest_barrier_kcal_mol: Forward barrier known and not above.
         elements: With every one of these elements, by symbol.
@@ -69,6 +67,7 @@ class ReactionFilter:
     known_only: bool = False
     verdicts: frozenset[Status] | None = None
     outcomes: frozenset[str] | None = None
+    origins: frozenset[Origin] | None = None
     lowest_barrier_kcal_mol: float | None = None
     highest_barrier_kcal_mol: float | None = None
     elements: frozenset[str] = frozenset()
@@ -76,29 +75,6 @@ class ReactionFilter:
     lowest_first: bool = False
     limit: int | None = None
     offset: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeciesFilter:
-    """Which species to answer with; every condition that is given must hold.
-
-    Attributes:
-        level_key: With an energy at this level of theory, which is then shown.
-        lowest_barrier_kcal_mol: With known barriers away from it, none of them below; those of failed checks count for
-            nothing.
-        elements: With every one of these elements, by symbol.
-        substructure: That hold it.
-        limit: At most so many, oldest first.
-    """
-
-    level_key: str | None = None
-    lowest_barrier_kcal_mol: float | None = None
-    elements: frozenset[str] = frozenset()
-    substructure: Substructure | None = None
-    limit: int | None = None
-
-
-EVERY_SPECIES = SpeciesFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +106,7 @@ class ReactionRecord:
         dissociation_kcal_mol: How high those molecules lie apart above what they become, without a check.
         gradient_calls: Spent on all its calculations.
         seconds: Wall time of all its calculations.
+        origins: How campaigns came upon it.
     """
 
     key: str
@@ -153,31 +130,7 @@ class ReactionRecord:
     dissociation_kcal_mol: float | None = None
     gradient_calls: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeciesRecord:
-    """A species with what is known of it.
-
-    Attributes:
-        key: Identity.
-        smiles: Label.
-        formula: Molecular formula.
-        charge: Total charge.
-        multiplicity: Spin multiplicity 2S+1.
-        energy_ev: Lowest electronic energy seen; None where it was never alone on a side.
-        level: Key of the level of theory of the energy.
-        n_reactions: Reactions it takes part in.
-    """
-
-    key: str
-    smiles: str
-    formula: str
-    charge: int
-    multiplicity: int
-    energy_ev: float | None
-    level: str | None
-    n_reactions: int
+    origins: frozenset[Origin] = frozenset()
 
 
 def reactions(session: Session, *, filters: ReactionFilter | None = None) -> list[ReactionRecord]:
@@ -187,7 +140,7 @@ def reactions(session: Session, *, filters: ReactionFilter | None = None) -> lis
         ConfigurationError: There is no campaign of the name asked for.
     """
     wanted = filters or ReactionFilter()
-    statement = _of_campaign(session, _reaction_statement(wanted), wanted.campaign)
+    statement = _of_campaign(session, _reaction_statement(wanted), wanted)
     if wanted.reaction_keys is None:
         ordered = statement.order_by(*_order(wanted))
         if wanted.substructure is None:
@@ -201,7 +154,7 @@ def reactions(session: Session, *, filters: ReactionFilter | None = None) -> lis
     if wanted.reaction_keys is not None or wanted.substructure is not None:
         end = None if wanted.limit is None else wanted.offset + wanted.limit
         rows = islice(rows, wanted.offset, end)
-    return _with_checks(session, list(rows))
+    return _completed(session, list(rows))
 
 
 def _order(filters: ReactionFilter) -> list[Any]:
@@ -224,22 +177,24 @@ def stream_reactions(
     session: Session, *, filters: ReactionFilter, at_once: int = ROWS_PER_STATEMENT
 ) -> Iterator[list[ReactionRecord]]:
     """What `reactions` gives without `reaction_keys`, so many at a time and never all of them in memory."""
-    statement = _of_campaign(session, _reaction_statement(filters), filters.campaign).order_by(ReactionRow.id)
+    statement = _of_campaign(session, _reaction_statement(filters), filters).order_by(ReactionRow.id)
     rows = session.execute(statement.limit(filters.limit).offset(filters.offset), execution_options=streamed(at_once))
     for part in rows.partitions():
-        yield _with_checks(session, part)
+        yield _completed(session, part)
 
 
-def _of_campaign(session: Session, statement: Select[Any], campaign: str | None) -> Select[Any]:
-    if campaign is None:
+def _of_campaign(session: Session, statement: Select[Any], filters: ReactionFilter) -> Select[Any]:
+    if filters.campaign is None and filters.origins is None:
         return statement
-    members = select(ReactionMembershipRow.reaction_id).where(
-        ReactionMembershipRow.campaign_id == campaign_id(session, campaign)
-    )
+    members = select(ReactionMembershipRow.reaction_id)
+    if filters.campaign is not None:
+        members = members.where(ReactionMembershipRow.campaign_id == campaign_id(session, filters.campaign))
+    if filters.origins is not None:
+        members = members.where(ReactionMembershipRow.origin.in_([origin.value for origin in filters.origins]))
     return statement.where(ReactionRow.id.in_(members))
 
 
-def _with_checks(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
+def _completed(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
     checks: dict[int, dict[CheckName, Status]] = defaultdict(dict)
     statement = select(
         TransitionStateCheckRow.transition_state_id, TransitionStateCheckRow.name, TransitionStateCheckRow.status
@@ -247,81 +202,18 @@ def _with_checks(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
     shown = [row.transition_state_id for row in rows if row.transition_state_id is not None]
     for number, name, status in select_in(session, statement, TransitionStateCheckRow.transition_state_id, shown):
         checks[number][CheckName(name)] = Status(status)
-    return [_reaction_record(row, checks.get(row.transition_state_id, {})) for row in rows]
-
-
-def species(
-    session: Session,
-    *,
-    campaign: str | None = None,
-    level_key: str | None = None,
-    filters: SpeciesFilter = EVERY_SPECIES,
-) -> list[SpeciesRecord]:
-    """Species in the order in which they were stored; with `campaign` only those that it reached.
-
-    Energies are of the latest level at which each was seen, or with `level_key` of that level alone; `filters` also
-    leave out what has none there.
-
-    Raises:
-        ConfigurationError: There is no campaign of this name.
-    """
-    view = species_summary
-    shown = filters.level_key or level_key
-    energy, level = view.c.energy_ev, view.c.level_key
-    if shown is not None:
-        energy, level = species_energy.c.energy_ev, species_energy.c.level_key
-    statement = select(
-        *(column for column in view.c if column.name not in ("energy_ev", "level_key")),
-        energy.label("energy_ev"),
-        level.label("level_key"),
-    ).order_by(view.c.species_id)
-    if shown is not None:
-        statement = statement.join(SpeciesRow, SpeciesRow.id == view.c.species_id).join(
-            species_energy,
-            and_(species_energy.c.energy_key == SpeciesRow.energy_key, level == shown),
-            isouter=filters.level_key is None,
-        )
-    if campaign is not None:
-        statement = statement.join(SpeciesMembershipRow, SpeciesMembershipRow.species_id == view.c.species_id).where(
-            SpeciesMembershipRow.campaign_id == campaign_id(session, campaign)
-        )
-    statement = statement.where(*species_with(filters.elements, view.c.formula))
-    if filters.lowest_barrier_kcal_mol is not None:
-        statement = statement.where(view.c.species_id.in_(_left_over_no_less_than(filters)))
-    if filters.substructure is None:
-        statement = statement.limit(filters.limit)
-    rows = session.execute(statement)
-    if filters.substructure is not None:
-        rows_that_match = (row for row in rows if filters.substructure.is_in(row.smiles))
-        return [_species_record(row) for row in islice(rows_that_match, filters.limit)]
-    return [_species_record(row) for row in rows]
-
-
-def _left_over_no_less_than(filters: SpeciesFilter) -> Select[Any]:
-    """Ids of the species whose lowest known barrier away is not below the one asked for."""
-    shown = transition_state_ranking
-    away = case((ReactionSpeciesRow.side == Side.REACTANT.value, shown.c.forward_ev), else_=shown.c.reverse_ev)
-    lowest = (filters.lowest_barrier_kcal_mol or 0.0) / KCAL_MOL_PER_EV
-    return (
-        select(ReactionSpeciesRow.species_id)
-        .join(shown, shown.c.reaction_id == ReactionSpeciesRow.reaction_id)
-        .where(*shown_by(shown, filters.level_key), shown.c.verdict != Status.FAILED.value)
-        .group_by(ReactionSpeciesRow.species_id)
-        .having(func.min(away) >= lowest)
+    origins: dict[int, set[Origin]] = defaultdict(set)
+    membership = select(ReactionMembershipRow.reaction_id, ReactionMembershipRow.origin).where(
+        ReactionMembershipRow.origin.is_not(None)
     )
-
-
-def _species_record(row: Any) -> SpeciesRecord:
-    return SpeciesRecord(
-        key=row.species_key,
-        smiles=row.smiles,
-        formula=row.formula,
-        charge=row.charge,
-        multiplicity=row.multiplicity,
-        energy_ev=row.energy_ev,
-        level=row.level_key,
-        n_reactions=row.n_reactions,
-    )
+    for number, origin in select_in(
+        session, membership, ReactionMembershipRow.reaction_id, [row.reaction_id for row in rows]
+    ):
+        origins[number].add(Origin(origin))
+    return [
+        _reaction_record(row, checks.get(row.transition_state_id, {}), frozenset(origins[row.reaction_id]))
+        for row in rows
+    ]
 
 
 def _reaction_statement(filters: ReactionFilter) -> Select[Any]:
@@ -380,7 +272,7 @@ def _minimum_of(minimum: Any, side: Side, shown: Any) -> ColumnElement[bool]:
     )
 
 
-def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRecord:
+def _reaction_record(row: Any, checks: Mapping[CheckName, Status], origins: frozenset[Origin]) -> ReactionRecord:
     shown = to_shown(row)
     return ReactionRecord(
         key=shown.key,
@@ -404,4 +296,5 @@ def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRe
         dissociation_kcal_mol=shown.dissociation_kcal_mol,
         gradient_calls=int(row.gradient_calls),
         seconds=float(row.seconds),
+        origins=origins,
     )

@@ -18,7 +18,7 @@ from chem.audit import AuditOutcome
 from chem.errors import ConfigurationError
 from chem.outcomes import Action
 from chem.types import LevelOfTheory, Species
-from db import queries, totals
+from db import queries, species_queries, totals
 from db.audits import load_audits
 from db.campaign_tables import CampaignRow, ReactionMembershipRow, SpeciesMembershipRow
 from db.campaigns import load_decisions
@@ -180,11 +180,11 @@ def _species_entries(
     session: Session, campaign: str | None, reactions: Iterable[ReactionEntry]
 ) -> tuple[SpeciesEntry, ...]:
     """The campaign's species, then those that its reactions hold besides."""
-    members = queries.species(session, campaign=campaign)
+    members = species_queries.species(session, campaign=campaign)
     known = {record.key for record in members}
     named = dict.fromkeys(key for reaction in reactions for key in (*reaction.reactants, *reaction.products))
     others = load_species(session, [key for key in named if key not in known])
-    found: list[queries.SpeciesRecord | Species] = [*members, *(others[key] for key in named if key in others)]
+    found: list[species_queries.SpeciesRecord | Species] = [*members, *(others[key] for key in named if key in others)]
     return tuple(
         SpeciesEntry(
             key=each.key,

@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 
 from chem.errors import ConfigurationError, DatabaseError, InputError
 from chem.outcomes import Status
-from db import queries
+from db import queries, species_queries
 from db.engine import open_database
 from db.level_names import level_key_of
 from report.content import ReportContent, State
@@ -126,10 +126,10 @@ class LiveReport:
         with understood(self.engine, self.url) as session:
             return queries.reactions(session, filters=filters)
 
-    def species(self) -> list[queries.SpeciesRecord]:
+    def species(self) -> list[species_queries.SpeciesRecord]:
         """Species as they are now."""
         with understood(self.engine, self.url) as session:
-            return queries.species(session, campaign=self.campaign)
+            return species_queries.species(session, campaign=self.campaign)
 
     def reaction(self, key: str, *, reverse: bool) -> dict[str, Any] | None:
         """Record and details of a reaction as it is now; None where there is none of this key."""

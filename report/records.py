@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from db.queries import ReactionRecord, SpeciesRecord
+    from db.queries import ReactionRecord
+    from db.species_queries import SpeciesRecord
     from report.paths import Path, PathStep
 
 
@@ -36,6 +37,7 @@ def reaction_record(record: ReactionRecord) -> dict[str, Any]:
         "dissociation_kcal_mol": record.dissociation_kcal_mol,
         "gradient_calls": record.gradient_calls,
         "seconds": record.seconds,
+        "origins": sorted(origin.value for origin in record.origins),
     }
 
 

@@ -41,7 +41,8 @@ from cli.verify import verified_record
 from db.engine import open_database, reading
 from db.merging import Merged
 from db.model_versions import ModelVersion
-from db.queries import ReactionRecord, SpeciesRecord
+from db.queries import ReactionRecord
+from db.species_queries import SpeciesRecord
 from db.tables import ModelVersionStatus
 from report.content import ReportContent
 from report.exports.formats import FORMATS, ExportSummary

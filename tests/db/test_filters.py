@@ -10,12 +10,15 @@ from chem.graph import MolecularGraph
 from chem.substructure import Substructure
 from chem.types import Species
 from chem.units import kcal_mol
+from db.campaign_tables import Origin
+from db.campaigns import add_campaign, add_reaction_members
 from db.composition import element_symbols
 from db.engine import reading, writing
 from db.neighbours import neighbours
-from db.queries import ReactionFilter, SpeciesFilter, reactions, species
+from db.queries import ReactionFilter, reactions
 from db.results import Estimate, add_estimates, record_search
 from db.species_names import named_species
+from db.species_queries import SpeciesFilter, species
 from db.store import add_species
 from db.tables import CalculationKind
 from db.work import enqueue
@@ -51,6 +54,23 @@ def test_the_lowest_barrier_comes_first_and_a_limit_keeps_the_first(engine, foun
         assert picked(engine, lowest_first=True, limit=limit) == ordered[:limit]
     keys = frozenset(ordered)
     assert picked(engine, lowest_first=True, reaction_keys=keys, limit=3) == ordered[:3]
+
+
+def test_reactions_are_told_by_how_campaigns_came_upon_them(engine, found):
+    with writing(engine) as session:
+        for name in ("one", "two"):
+            add_campaign(session, name=name, settings={}, seed=0, rules_hash="r")
+        add_reaction_members(session, "one", ["shift", "decay"], round_number=0)
+        add_reaction_members(session, "one", ["shift", "exchange"], round_number=0, origin=Origin.PROPOSED)
+        add_reaction_members(session, "two", ["decay"], round_number=0, origin=Origin.PROPOSED)
+    proposed = frozenset([Origin.PROPOSED])
+    assert set(picked(engine, origins=proposed)) == {"exchange", "decay"}, "the first origin counts"
+    assert picked(engine, origins=proposed, campaign="one") == ["exchange"]
+    with reading(engine) as session:
+        origins = {each.key: each.origins for each in reactions(session)}
+    assert origins["decay"] == {Origin.ENUMERATED, Origin.PROPOSED}
+    assert origins["shift"] == {Origin.ENUMERATED}
+    assert origins["dissociation"] == frozenset()
 
 
 def test_elements_are_held_by_the_molecules_of_a_reaction_together(engine, found):

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, text
 
 from chem.errors import ConfigurationError, DatabaseError, InputError
-from db import open_network, queries
+from db import open_network, queries, species_queries
 from db.campaigns import add_campaign, add_reaction_members, add_species_members
 from db.engine import open_database, reading, writing
 from db.flat_tables import REACTION_COLUMNS, SPECIES_COLUMNS
@@ -35,7 +35,7 @@ def url(engine, network, search, dft, database_url):
 def test_records_are_those_of_the_queries(url, engine):
     with open_network(url) as network, reading(engine) as session:
         assert list(network.reactions) == queries.reactions(session)
-        assert list(network.species) == queries.species(session)
+        assert list(network.species) == species_queries.species(session)
         assert network.reactions is network.reactions
 
 

@@ -14,12 +14,9 @@ from chem.units import KCAL_MOL_PER_EV
 from db.campaigns import add_campaign, add_reaction_members, add_species_members
 from db.closing import Spent
 from db.engine import open_database, reading, writing
-from db.queries import (
-    ReactionFilter,
-    reactions,
-    species,
-)
+from db.queries import ReactionFilter, reactions
 from db.results import Estimate, add_estimates, record_preparation, record_search
+from db.species_queries import species
 from db.store import add_reactions
 from db.tables import CalculationKind
 from db.totals import costs, failures, progress, queue_progress

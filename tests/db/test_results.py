@@ -13,12 +13,9 @@ from chem.units import KCAL_MOL_PER_EV
 from db.convert import runs_backwards
 from db.engine import reading, writing
 from db.load import load_end_points
-from db.queries import (
-    ReactionFilter,
-    reactions,
-    species,
-)
+from db.queries import ReactionFilter, reactions
 from db.results import Estimate, add_estimates, record_estimate, record_preparation, record_search
+from db.species_queries import species
 from db.store import add_reactions
 from db.tables import CalculationKind
 from db.totals import failures
