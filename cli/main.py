@@ -11,12 +11,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from cli.calibrate import calibrate_app
 from cli.campaign import campaign_app
 from cli.conformers import conformers_command
 from cli.db import db_app
 from cli.enumerate import enumerate_command
 from cli.evaluate import evaluate_app
 from cli.exchange import export_command, import_command
+from cli.expect_barriers import expect_barriers_command
 from cli.explore import explore_command
 from cli.generate import generate_command
 from cli.kinetics import kinetics_command
@@ -55,6 +57,7 @@ app.command("enumerate")(enumerate_command)
 app.command("propose")(propose_command)
 app.command("ts")(ts_command)
 app.command("verify")(verify_command)
+app.command("expect-barriers")(expect_barriers_command)
 app.command("saddle")(saddle_command)
 app.command("thermo")(thermo_command)
 app.command("generate")(generate_command)
@@ -67,6 +70,7 @@ app.command("label")(label_command)
 app.command("label-barriers")(label_barriers_command)
 app.add_typer(train_app, name="train")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(calibrate_app, name="calibrate")
 app.command("learn")(learn_command)
 query_app.command("paths")(paths_command)
 query_app.command("neighbours")(neighbours_command)

@@ -66,6 +66,7 @@ class ReactionColumns(TypedDict):
     gradient_calls: int
     seconds: float
     origins: list[str]
+    expected: dict[str, Any] | None
 
 
 class FreeEnergyColumns(ReactionColumns):

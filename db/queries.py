@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -18,6 +18,7 @@ from db.campaign_tables import Origin, ReactionMembershipRow
 from db.campaigns import campaign_id
 from db.composition import reactions_with
 from db.convert import SIDE_SEPARATOR
+from db.expected_barriers import ExpectedBarrier, expected_barriers
 from db.shown import kcal_mol_or_none, own_outcome, shown_statement, to_shown
 from db.statements import ROWS_PER_STATEMENT, select_in, streamed
 from db.tables import (
@@ -107,6 +108,7 @@ class ReactionRecord:
         gradient_calls: Spent on all its calculations.
         seconds: Wall time of all its calculations.
         origins: How campaigns came upon it.
+        expected: What a barrier head expects of the transition state shown; None where none was asked.
     """
 
     key: str
@@ -131,6 +133,7 @@ class ReactionRecord:
     gradient_calls: int
     seconds: float
     origins: frozenset[Origin] = frozenset()
+    expected: ExpectedBarrier | None = None
 
 
 def reactions(session: Session, *, filters: ReactionFilter | None = None) -> list[ReactionRecord]:
@@ -210,8 +213,13 @@ def _completed(session: Session, rows: Sequence[Any]) -> list[ReactionRecord]:
         session, membership, ReactionMembershipRow.reaction_id, [row.reaction_id for row in rows]
     ):
         origins[number].add(Origin(origin))
+    expected = expected_barriers(session, shown)
     return [
-        _reaction_record(row, checks.get(row.transition_state_id, {}), frozenset(origins[row.reaction_id]))
+        replace(
+            _reaction_record(row, checks.get(row.transition_state_id, {})),
+            origins=frozenset(origins[row.reaction_id]),
+            expected=expected.get(row.transition_state_id),
+        )
         for row in rows
     ]
 
@@ -272,7 +280,7 @@ def _minimum_of(minimum: Any, side: Side, shown: Any) -> ColumnElement[bool]:
     )
 
 
-def _reaction_record(row: Any, checks: Mapping[CheckName, Status], origins: frozenset[Origin]) -> ReactionRecord:
+def _reaction_record(row: Any, checks: Mapping[CheckName, Status]) -> ReactionRecord:
     shown = to_shown(row)
     return ReactionRecord(
         key=shown.key,
@@ -296,5 +304,4 @@ def _reaction_record(row: Any, checks: Mapping[CheckName, Status], origins: froz
         dissociation_kcal_mol=shown.dissociation_kcal_mol,
         gradient_calls=int(row.gradient_calls),
         seconds=float(row.seconds),
-        origins=origins,
     )

@@ -309,6 +309,26 @@ class BarrierRow(Base):
     error_ev: Mapped[float | None]
 
 
+class ExpectedBarrierRow(Base):
+    """What a barrier head expects the barriers of a transition state to be, in the direction of its reaction row."""
+
+    __tablename__ = "expected_barrier"
+    __table_args__ = (
+        UniqueConstraint("transition_state_id", "checkpoint_hash"),
+        CheckConstraint("verdict = 'estimated'", name="verdict"),
+    )
+    id: Mapped[Identifier]
+    transition_state_id: Mapped[int] = mapped_column(ForeignKey("transition_state.id"))
+    checkpoint_hash: Mapped[str]  # SHA-256 of the weights
+    reference: Mapped[str]  # what the barriers are of, in words
+    forward_ev: Mapped[float]
+    reverse_ev: Mapped[float]
+    error_bar_95_forward_ev: Mapped[float | None]  # half-width; NULL where nothing was measured
+    error_bar_95_reverse_ev: Mapped[float | None]
+    verdict: Mapped[str]
+    created_at: Mapped[Moment]
+
+
 class SpeciesMinimumRow(Base):
     """A proved minimum of a species at a level, for its free energies; mirror images share it."""
 

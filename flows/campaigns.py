@@ -24,6 +24,7 @@ from flows.verify import work_through
 from tasks.artifacts import publish_audit, publish_progress, publish_report
 from tasks.calculations import close_shared_pool, open_work
 from tasks.campaign import active_campaigns, expand_frontier, open_rounds, reach_species, why_campaign_halted
+from tasks.expected_barriers import expect_barriers_of_campaign
 from tasks.ladder import queue_rung
 from tasks.proposing import propose_reactions, queue_reactants
 from tasks.relaxed_guesses import relax_guesses
@@ -106,6 +107,7 @@ def advance(settings: ExploreSettings, campaign: str) -> Advance:
         if waiting := _open(settings, campaign, CalculationKind.SEARCH):
             return Advance(f"round {number}: {waiting} searches are open", opened=queued > 0)
         close_audits(settings, campaign)
+        expect_barriers_of_campaign(settings, campaign)
         reach_species(settings, campaign, number)
     return Advance("complete")
 

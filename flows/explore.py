@@ -10,6 +10,7 @@ from db.tables import CalculationKind
 from flows.verify import WAIT_FOR_OTHERS_S, climb, drain
 from tasks.calculations import open_work
 from tasks.campaign import expand_frontier, open_rounds, reach_species, start_campaign, why_campaign_halted
+from tasks.expected_barriers import expect_barriers_of_campaign
 from tasks.learned_weights import with_learned_weights
 from tasks.proposing import propose_reactions, queue_reactants
 from tasks.relaxed_guesses import relax_guesses
@@ -58,6 +59,7 @@ def explore_round(settings: ExploreSettings, campaign: str, round_number: int) -
     if not drain(exploration_queue(settings, campaign, CalculationKind.SEARCH)):
         return False
     close_audits(settings, campaign)
+    expect_barriers_of_campaign(settings, campaign)
     reach_species(settings, campaign, round_number)
     for rung in ladder_rungs(settings, campaign):
         climb(rung)

@@ -87,6 +87,9 @@ class BarrierNetwork(nn.Module):
     scale_kcal_mol: Tensor
     bar_factor: Tensor
     n_calibration: Tensor
+    stationary_factor: Tensor
+    stationary_shift_kcal_mol: Tensor
+    n_stationary: Tensor
 
     def __init__(self, config: BarrierConfig) -> None:
         super().__init__()
@@ -104,6 +107,10 @@ class BarrierNetwork(nn.Module):
         # Half-width of a bar in multiples of the width; infinite while nothing was calibrated.
         self.register_buffer("bar_factor", torch.tensor(math.inf))
         self.register_buffer("n_calibration", torch.zeros((), dtype=torch.long))
+        # The same of stationary points at the cheap level, which lie lower than what was trained on, by a median shift.
+        self.register_buffer("stationary_factor", torch.tensor(math.inf))
+        self.register_buffer("stationary_shift_kcal_mol", torch.zeros(()))
+        self.register_buffer("n_stationary", torch.zeros((), dtype=torch.long))
 
     def fit_scale(self, targets_kcal_mol: Tensor) -> None:
         """Learn in units of the mean absolute deviation of what is learned, shape (n,), from its median."""
@@ -143,10 +150,19 @@ class BarrierNetwork(nn.Module):
             errors_kcal_mol: Of the corrected barriers, shape (n,), each of another reaction, none trained on.
             widths_kcal_mol: What the network expected, same shape.
         """
-        ratios = (errors_kcal_mol.abs() / widths_kcal_mol).sort().values
-        place = math.ceil(COVERAGE * (len(ratios) + 1) - 1e-9)
-        self.bar_factor.fill_(float(ratios[place - 1]) if place <= len(ratios) else math.inf)
-        self.n_calibration.fill_(len(ratios))
+        self.bar_factor.fill_(covering_factor(errors_kcal_mol, widths_kcal_mol))
+        self.n_calibration.fill_(len(errors_kcal_mol))
+
+    def calibrate_stationary(self, errors_kcal_mol: Tensor, widths_kcal_mol: Tensor) -> None:
+        """Set shift and bars of saddle points and ends that were relaxed at the cheap level; arguments as above.
+
+        The shift is the median error of every second reaction, the bars are those of the others.
+        """
+        shift = errors_kcal_mol[::2].median() if len(errors_kcal_mol) else errors_kcal_mol.new_zeros(())
+        self.stationary_shift_kcal_mol.fill_(float(shift))
+        others = slice(1, None, 2)
+        self.stationary_factor.fill_(covering_factor(errors_kcal_mol[others] - shift, widths_kcal_mol[others]))
+        self.n_stationary.fill_(len(errors_kcal_mol[others]))
 
     def _end(self, reactions: ReactionBatch, side: int) -> _Seen:
         """One end, read beside itself on both sides, its molecules far apart."""
@@ -184,6 +200,13 @@ class BarrierNetwork(nn.Module):
         read = [_mean(candidate, mask), _mean(candidate, core), _mean((candidate - end).abs(), mask), heights]
         log_width: Tensor = self.width(torch.cat(read, dim=-1)).squeeze(-1)
         return log_width
+
+
+def covering_factor(errors_kcal_mol: Tensor, widths_kcal_mol: Tensor) -> float:
+    """The multiple of widths that covers 95 % of further errors; infinite where there are too few to show that."""
+    ratios = (errors_kcal_mol.abs() / widths_kcal_mol).sort().values
+    place = math.ceil(COVERAGE * (len(ratios) + 1) - 1e-9)
+    return float(ratios[place - 1]) if place <= len(ratios) else math.inf
 
 
 def pulled_apart(positions: Tensor, together: Tensor) -> Tensor:

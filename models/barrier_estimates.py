@@ -1,8 +1,9 @@
 """Barriers of candidate transition states, corrected toward the reference that a barrier head has learned.
 
-Its error bars were measured between ends as the labels have them; of ends relaxed at the cheap level, as those
-of a campaign are, nothing is measured: they lie a little lower there. The reverse barrier is above the product as it
-lies, and was never trained on: its error bar rests on the forward ones of as many molecules.
+Error bars of candidates were measured between ends as the labels have them; those of saddle points that were searched,
+between ends relaxed at the cheap level, are measured on such (`cairn calibrate barrier`), which lie a little lower. The
+reverse barrier is above the product as it lies, and was never trained on: its error bar rests on the forward ones of as
+many molecules.
 """
 
 from __future__ import annotations
@@ -75,7 +76,11 @@ class BarrierHead:
         return tuple(reasons)
 
     def estimate(
-        self, reactions: Sequence[EndPoints], candidates: Sequence[Geometry], energies: Sequence[PointEnergies]
+        self,
+        reactions: Sequence[EndPoints],
+        candidates: Sequence[Geometry],
+        energies: Sequence[PointEnergies],
+        stationary: Sequence[bool] | None = None,
     ) -> list[BarrierEstimate | None]:
         """Expected barriers of reactions, in one batch.
 
@@ -83,6 +88,7 @@ class BarrierHead:
             reactions: Their ends.
             candidates: One transition state of each, atoms in the order of the ends.
             energies: Of each candidate and its ends, at `level`.
+            stationary: Whether each is a saddle point between relaxed ends, at `level`; None where none is.
 
         Returns:
             In order; None where the head cannot read a reaction (`unsupported`).
@@ -97,8 +103,11 @@ class BarrierHead:
         batch = batch.to(self.device)
         corrections = corrections_of(self.network, batch)
         heights = batch.heights_kcal_mol
+        settled = np.array([stationary is not None and stationary[k] for k in readable])
         values = (heights + corrections.kcal_mol).cpu().double().numpy()
-        bars = self.network.half_width_kcal_mol(corrections).cpu().double().numpy()
+        values += np.where(settled[:, None], float(self.network.stationary_shift_kcal_mol), 0.0)
+        factors = np.where(settled, float(self.network.stationary_factor), float(self.network.bar_factor))
+        bars = factors[:, None] * corrections.width_kcal_mol.cpu().double().numpy()
         for row, place in enumerate(readable):
             point, ends = energies[place], reactions[place]
             measured = [self._is_measured(side) for side in (ends.reactant, ends.product)]

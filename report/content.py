@@ -99,7 +99,26 @@ class AttemptEntry:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedEntry:
+    """What a barrier head expects of a reaction, kcal/mol: an estimate at the reference that it learned.
+
+    Attributes:
+        forward_kcal_mol: Above the reactants.
+        reverse_kcal_mol: Above the products.
+        forward_bar_kcal_mol: Half-width of the 95 % error bar; None where nothing was measured.
+        reverse_bar_kcal_mol: The same of the reverse barrier.
+        reference: What the barriers are of, in words.
+    """
+
+    forward_kcal_mol: float
+    reverse_kcal_mol: float
+    forward_bar_kcal_mol: float | None
+    reverse_bar_kcal_mol: float | None
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReactionEntry:
     """An elementary reaction with what is known of its barrier.
 
@@ -129,6 +148,8 @@ class ReactionEntry:
         transition_state: The saddle point of this reaction.
         found_by: Key of the reaction whose search ended here without intending to.
         turned: Whether it is written against the direction in which it is stored.
+        expected: What a barrier head expects; None where none was asked.
+        proposed: Whether a campaign came upon it because a network proposed it.
     """
 
     key: str
@@ -155,6 +176,8 @@ class ReactionEntry:
     transition_state: TSEntry | None = None
     found_by: str | None = None
     turned: bool = False
+    expected: ExpectedEntry | None = None
+    proposed: bool = False
 
     def __post_init__(self) -> None:
         """No barrier leaves without its verdict."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from chem.outcomes import Failure
@@ -42,6 +43,8 @@ def reaction_detail(entry: ReactionEntry, *, with_drawing: bool = True) -> dict[
         "dissociation_kcal_mol": entry.dissociation_kcal_mol,
         "outcome": None if entry.outcome is None else wording.OUTCOME_LABELS[entry.outcome],
         "found_by": entry.found_by,
+        "proposed": entry.proposed,
+        "expected": None if entry.expected is None else asdict(entry.expected),
         "checks": [
             {
                 "name": str(check.name),

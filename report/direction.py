@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from report.content import ReactionEntry, TSEntry
+from report.content import ExpectedEntry, ReactionEntry, TSEntry
 from report.layout import species_levels
 
 
@@ -44,6 +44,17 @@ def turned(reaction: ReactionEntry) -> ReactionEntry:
         gibbs_298_reverse_kcal_mol=reaction.gibbs_298_forward_kcal_mol,
         transition_state=None if state is None else _turned_state(state),
         turned=not reaction.turned,
+        expected=None if reaction.expected is None else _turned_expectation(reaction.expected),
+    )
+
+
+def _turned_expectation(expected: ExpectedEntry) -> ExpectedEntry:
+    return replace(
+        expected,
+        forward_kcal_mol=expected.reverse_kcal_mol,
+        reverse_kcal_mol=expected.forward_kcal_mol,
+        forward_bar_kcal_mol=expected.reverse_bar_kcal_mol,
+        reverse_bar_kcal_mol=expected.forward_bar_kcal_mol,
     )
 
 

@@ -13,12 +13,14 @@ from chem.outcomes import Outcome
 from chem.thermochemistry import REFERENCE_TEMPERATURE_K
 from chem.units import kcal_mol
 from db import queries
+from db.campaign_tables import Origin
 from db.convert import to_failure
+from db.expected_barriers import ExpectedBarrier
 from db.statements import select_in
 from db.steps import species_by_side
 from db.tables import AttemptRow, CalculationRow, ReactionRow, Side, TransitionStateRow
 from db.transition_states import TransitionStateRecord, transition_states
-from report.content import AttemptEntry, ReactionEntry, TSEntry
+from report.content import AttemptEntry, ExpectedEntry, ReactionEntry, TSEntry
 
 
 def reaction_entries(
@@ -143,6 +145,18 @@ def _entry(
         seconds=record.seconds,
         transition_state=None if state is None else _ts_entry(state),
         found_by=found_by,
+        expected=None if record.expected is None else _expected_entry(record.expected),
+        proposed=Origin.PROPOSED in record.origins,
+    )
+
+
+def _expected_entry(expected: ExpectedBarrier) -> ExpectedEntry:
+    return ExpectedEntry(
+        forward_kcal_mol=expected.barrier_forward_kcal_mol,
+        reverse_kcal_mol=expected.barrier_reverse_kcal_mol,
+        forward_bar_kcal_mol=expected.error_bar_95_forward_kcal_mol,
+        reverse_bar_kcal_mol=expected.error_bar_95_reverse_kcal_mol,
+        reference=expected.reference,
     )
 
 

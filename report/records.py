@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from db.expected_barriers import ExpectedBarrier
     from db.queries import ReactionRecord
     from db.species_queries import SpeciesRecord
     from report.paths import Path, PathStep
@@ -38,6 +39,19 @@ def reaction_record(record: ReactionRecord) -> dict[str, Any]:
         "gradient_calls": record.gradient_calls,
         "seconds": record.seconds,
         "origins": sorted(origin.value for origin in record.origins),
+        "expected": None if record.expected is None else _expected_record(record.expected),
+    }
+
+
+def _expected_record(expected: ExpectedBarrier) -> dict[str, Any]:
+    return {
+        "barrier_forward_kcal_mol": expected.barrier_forward_kcal_mol,
+        "barrier_reverse_kcal_mol": expected.barrier_reverse_kcal_mol,
+        "error_bar_95_forward_kcal_mol": expected.error_bar_95_forward_kcal_mol,
+        "error_bar_95_reverse_kcal_mol": expected.error_bar_95_reverse_kcal_mol,
+        "reference": expected.reference,
+        "checkpoint_sha256": expected.checkpoint_sha256,
+        "verdict": expected.verdict.value,
     }
 
 

@@ -18,10 +18,12 @@ from chem.minimum import Minimum
 from chem.outcomes import Attempt, Failure, Outcome, SearchResult, Stage
 from chem.refine import RefineAttempt, Refinement, Way
 from chem.types import Geometry, LevelOfTheory
+from cli.calibrate import calibrate_barrier_command
 from cli.campaign_status import status_record
 from cli.conformers import ensemble_record
 from cli.evaluate_barrier import barrier_command
 from cli.exchange import export_record, import_record
+from cli.expect_barriers import expect_barriers_command
 from cli.finish import summary_record
 from cli.learn import FIGURES, outcome_record, version_records
 from cli.main import run
@@ -244,3 +246,12 @@ def test_the_json_fields_of_learn_are_those_in_the_readme():
     )
     (record,) = version_records([version])
     assert sorted([*json_fields("learn --list"), *FIGURES]) == sorted(record)
+
+
+def test_the_json_fields_of_expect_barriers_and_calibrate_are_those_in_the_readme():
+    for name, command in {
+        "expect-barriers": expect_barriers_command,
+        "calibrate barrier": calibrate_barrier_command,
+    }.items():
+        said = command.__doc__.split("The JSON:")[1].split("Example:")[0]
+        assert set(json_fields(name)) == set(re.findall(r"`(\w+)`", said))

@@ -41,7 +41,17 @@ cairn.detail = (() => {
     const note = make("p", { class: "note" }, `kcal/mol, ${detail.level}, electronic energy. `, badge(stateOf.get(detail.state)), trust);
     const pair = (kind) => `${energy(detail[`${kind}_forward_kcal_mol`])} forward, ${energy(detail[`${kind}_reverse_kcal_mol`])} reverse, kcal/mol`;
     const thermal = detail.e0_forward_kcal_mol === null ? null : facts(["With zero-point energies", pair("e0")], ["Free energies at 298.15 K, 1 atm", pair("gibbs_298")]);
-    return [make("h3", {}, "Energy profile"), chart, note, thermal];
+    return [make("h3", {}, "Energy profile"), chart, note, thermal, expectation(detail)];
+  }
+
+  function expectation(detail) {
+    const expected = detail.expected;
+    if (!expected) return null;
+    const side = (name) => {
+      const bar = expected[`${name}_bar_kcal_mol`];
+      return `${energy(expected[`${name}_kcal_mol`])}${bar === null ? "" : ` ± ${bar.toFixed(0)}`} ${name}`;
+    };
+    return facts([`Expected at ${expected.reference}`, `${side("forward")}, ${side("reverse")}, kcal/mol, estimated by a network`]);
   }
 
   function structures(detail) {
@@ -120,6 +130,7 @@ cairn.detail = (() => {
         detail.turned ? ["Stored", "the other way round"] : null,
         detail.outcome === null ? null : ["Its own search", detail.outcome],
         found,
+        detail.proposed ? ["Came up", "proposed by joint diffusion, beyond the enumeration"] : null,
         ...ledTo.map((other) => ["Its search ended in", link(other, "another reaction")]),
       ),
       make("h3", {}, "Checks"),
