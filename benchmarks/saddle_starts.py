@@ -6,7 +6,8 @@ relaxed at the level first; with `--ends prepared` Cairn makes its own ends from
 other conformers, and where SMILES name no hand either hand, so deviations are lenient ones there.
 
 Data: Spiekermann, Pattanaik, Green, Sci. Data 9, 417 (2022), as one npz with the arrays rxn, offset, numbers, reactant,
-ts, product, smiles and split; or, with `--large`, twenty reactions of molecules with 24 to 50 atoms, from their SMILES.
+ts, product, smiles and split; what `cairn export training` writes; or, with `--large`, twenty reactions of molecules
+with 24 to 50 atoms, from their SMILES.
 
     OMP_NUM_THREADS=1 python benchmarks/saddle_starts.py --data rdb7.npz --split test -n 60 --workers 2
 """
@@ -56,8 +57,9 @@ WAYS = ("true", "recommended", "recommended, polished", WALKED, "classical")
 def load(path: Path, split: str, number: int, seed: int) -> list[dict[str, Any]]:
     """Reactions drawn with a seed, as published."""
     with np.load(path) as data:
-        names = ("rxn", "offset", "numbers", "reactant", "ts", "product", "split", "smiles")
+        names = ("offset", "numbers", "reactant", "ts", "product", "split", "smiles")
         arrays = {name: data[name] for name in names}
+        arrays["rxn"] = data["rxn"] if "rxn" in data else np.arange(len(arrays["split"]))  # an export has no numbers
     rows = np.flatnonzero(arrays["split"] == split)
     chosen = np.random.default_rng(seed).choice(rows, size=min(number, rows.size), replace=False)
     reactions = []
