@@ -95,6 +95,8 @@ def triage_record(triage: TriageEntry) -> dict[str, Any]:
         "accepted": triage.accepted,
         "dispatched": triage.dispatched,
         "rejected": triage.rejected,
+        "rejected_verified": triage.rejected_verified,
+        "rejected_wrongly": triage.rejected_wrongly,
         "share_accepted": triage.share(triage.accepted),
         "share_dispatched": triage.share(triage.dispatched),
         "audited": triage.audited,

@@ -267,6 +267,8 @@ class TriageEntry:
         accepted: Reactions whose guessed transition state was believed.
         dispatched: Reactions sent to the search.
         rejected: Reactions given up because their expected barrier is hopeless.
+        rejected_verified: Those of them that were searched all the same and proved.
+        rejected_wrongly: Those of them whose barrier lies below the bound.
         audited: Believed ones that are verified all the same.
         audits_verified: Those where a verified transition state of the reaction was found.
         wrong_saddles: Those where that of another reaction was found.
@@ -284,6 +286,8 @@ class TriageEntry:
     accepted: int = 0
     dispatched: int = 0
     rejected: int = 0
+    rejected_verified: int = 0
+    rejected_wrongly: int = 0
     audited: int = 0
     audits_verified: int = 0
     wrong_saddles: int = 0

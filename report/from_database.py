@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from chem.audit import AuditOutcome
 from chem.errors import ConfigurationError
-from chem.outcomes import Action
+from chem.outcomes import Action, Status
 from chem.types import LevelOfTheory, Species
 from db import queries, species_queries, totals
 from db.audits import load_audits
@@ -100,10 +100,15 @@ def triage_entry(session: Session, campaign: str) -> TriageEntry:
         return tuple(score for key, score in scores.items() if score is not None and decisions[key].action is action)
 
     actions = [decision.action for decision in decisions.values()]
+    rejected = frozenset(key for key, decision in decisions.items() if decision.action is Action.REJECT)
+    proved = _proved_barriers(session, rejected)
+    bound = _bound_kcal_mol(session, campaign)
     return TriageEntry(
         accepted=actions.count(Action.ACCEPT),
         dispatched=actions.count(Action.REFINE),
-        rejected=actions.count(Action.REJECT),
+        rejected=len(rejected),
+        rejected_verified=len(proved),
+        rejected_wrongly=sum(each <= bound for each in proved),
         audited=len(audits),
         audits_verified=outcomes.count(AuditOutcome.VERIFIED),
         wrong_saddles=outcomes.count(AuditOutcome.WRONG_SADDLE),
@@ -115,6 +120,22 @@ def triage_entry(session: Session, campaign: str) -> TriageEntry:
         expected_of_accepted_kcal_mol=scored(Action.ACCEPT),
         expected_of_dispatched_kcal_mol=scored(Action.REFINE),
     )
+
+
+def _proved_barriers(session: Session, reaction_keys: frozenset[str]) -> list[float]:
+    """Forward barriers of reactions whose transition states passed every check, kcal/mol."""
+    if not reaction_keys:
+        return []
+    filters = queries.ReactionFilter(reaction_keys=reaction_keys, verdicts=frozenset([Status.PASSED]))
+    found = [each.barrier_forward_kcal_mol for each in queries.reactions(session, filters=filters)]
+    return [barrier for barrier in found if barrier is not None]
+
+
+def _bound_kcal_mol(session: Session, campaign: str) -> float:
+    """Above which barriers the campaign gives reactions up; infinite where it gives up none."""
+    stored = session.scalars(select(CampaignRow.settings).where(CampaignRow.name == campaign)).one()
+    head = stored.get("barrier_head") or {}
+    return float(head.get("reject_above_kcal_mol", math.inf))
 
 
 def _is_known(score: float | None) -> bool:

@@ -141,7 +141,7 @@ def triage_text(triage: TriageEntry) -> str:
     words = [
         part(triage.accepted, "accepted as estimates"),
         part(triage.dispatched, "sent to the search"),
-        *([part(triage.rejected, "given up as hopeless")] if triage.rejected else []),
+        *([part(triage.rejected, "given up as hopeless") + _given_up(triage)] if triage.rejected else []),
         part(triage.audited, "accepted ones audited"),
     ]
     text = ", ".join(words)
@@ -157,6 +157,12 @@ def triage_text(triage: TriageEntry) -> str:
     if triage.not_verified:
         found.append(f"{count(triage.not_verified)} could not be verified")
     return f"{text}; audit: {', '.join(found)}"
+
+
+def _given_up(triage: TriageEntry) -> str:
+    if not triage.rejected_verified:
+        return ""
+    return f", {count(triage.rejected_wrongly)} wrongly of {count(triage.rejected_verified)} proved all the same"
 
 
 def stage_label(stage: str) -> str:

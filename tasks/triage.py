@@ -94,6 +94,9 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
                 _enqueue(session, settings, kind, [key for key in keys if decisions[key].action is action])
                 for action, kind in _KINDS.items()
             )
+            given_up = [key for key in keys if decisions[key].action is Action.REJECT]
+            drawn = [key for key in given_up if is_drawn(settings.seed, key, settings.audit_share)]
+            queued += _enqueue(session, settings, CalculationKind.SEARCH, drawn)
         event_log(settings.log).info(
             "transition states generated",
             campaign=campaign,
@@ -102,7 +105,8 @@ def generate_candidates(settings: ExploreSettings, campaign: str, round_number: 
             gpu=on_gpu,
             seconds=round(seconds, 3),
             queued=queued,
-            rejected=sum(each.action is Action.REJECT for each in decisions.values()),
+            rejected=len(given_up),
+            rejected_and_audited=len(drawn),
         )
         return queued
     finally:

@@ -101,8 +101,7 @@ def campaign(tmp_path, monkeypatch, write_weights):
             generator="classical",
             end_points={"n_conformers": 1},
             barrier_head={"checkpoint": str(weights)},
-            audit_share=0.0,
-            **given,
+            **{"audit_share": 0.0, **given},
         )
         name = start_campaign.fn(settings)
         expand_frontier.fn(settings, name, 1)
@@ -170,6 +169,17 @@ def test_a_hopeless_reaction_is_given_up_before_its_polish_and_the_campaign_ends
     assert record.barrier_forward_kcal_mol is None
     assert generate_candidates.fn(settings, name, 1) == 0  # nothing is weighed twice
     assert len(head.energies) == 1
+
+
+def test_of_the_reactions_that_are_given_up_a_share_is_searched_all_the_same_and_mistakes_are_told(campaign):
+    settings, name = campaign(Head(expected(120.0)), audit_share=1.0)
+    while open_work(exploration_queue(settings, name, CalculationKind.SEARCH)):
+        run_calculations.fn(exploration_queue(settings, name, CalculationKind.SEARCH))
+    (decision,) = read(settings, lambda session: load_decisions(session, name)).values()
+    assert decision.action is Action.REJECT
+    triage = read(settings, lambda session: campaign_report(session, name)).triage
+    assert (triage.rejected, triage.rejected_verified, triage.rejected_wrongly) == (1, 1, 1)
+    assert "1 wrongly of 1 proved all the same" in triage_text(triage)
 
 
 def test_a_passable_reaction_is_polished_with_what_is_expected_on_record_and_weights_are_stored(campaign):
