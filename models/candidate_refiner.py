@@ -15,6 +15,7 @@ import torch
 from chem.generator import EndPoints
 from chem.reaction_direction import reaction_direction
 from chem.types import Geometry, TSCandidate
+from models.domain import is_in_domain
 from models.generator_sampling import chunks
 from models.potential_calculator import load_potential
 from models.saddle_walk import evaluated, walk_to_saddles
@@ -61,10 +62,7 @@ class CandidateRefiner:
 
     def knows(self, geometry: Geometry) -> bool:
         """Whether the force fields can read a molecule: neutral, closed-shell, of elements they were trained on."""
-        elements = set(geometry.numbers.tolist())
-        return (geometry.charge, geometry.multiplicity) == (0, 1) and all(
-            elements <= set(model.config.backbone.elements) for model in (self._model, *self._others)
-        )
+        return all(is_in_domain(geometry, model.config.backbone.elements) for model in (self._model, *self._others))
 
     def look(
         self, candidates: Sequence[TSCandidate], ends: Sequence[EndPoints], steps: int

@@ -17,6 +17,7 @@ from chem.perception import perceive_graph
 from models.checkpoints import read_checkpoint, shipped
 from models.dig import Dig, DigConfig
 from models.dig_sampling import DigSampling, draw_structures, interpolate
+from models.domain import is_in_domain
 from models.generator_sampling import chunks, device_of
 from models.structure_batch import StructureArrays, StructureBatch, collate_structures
 
@@ -90,8 +91,7 @@ def latent_path(model: Dig, ends: EndPoints, n_images: int) -> list[NDArray[np.f
 
 def knows(model: Dig, graph: MolecularGraph) -> bool:
     """Whether a molecule is of the kind that the network was trained on: neutral, closed-shell, of its elements."""
-    known = set(graph.numbers) <= set(model.config.backbone.elements)
-    return known and graph.charge == 0 and graph.multiplicity == 1
+    return is_in_domain(graph, model.config.backbone.elements)
 
 
 def batch_of(structures: Sequence[tuple[MolecularGraph, NDArray[np.float64]]]) -> StructureBatch:

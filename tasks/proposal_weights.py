@@ -7,6 +7,7 @@ from typing import Any
 
 from chem.enumeration import EnumerationRules
 from chem.types import Species
+from models.domain import is_in_domain
 from models.weights_file import WeightsFile, find_weights
 from tasks.model_settings import ProposeSettings
 
@@ -48,6 +49,4 @@ def plausible_rules(enumeration: EnumerationRules, propose: ProposeSettings) -> 
 
 def is_known_to(weights: WeightsFile, species: Species) -> bool:
     """Whether the network was trained on such molecules: neutral, closed-shell, its elements, with a bond to change."""
-    elements = set(weights.config["backbone"]["elements"])
-    graph = species.graph
-    return (graph.charge, graph.multiplicity) == (0, 1) and graph.n_atoms > 1 and set(graph.numbers) <= elements
+    return species.graph.n_atoms > 1 and is_in_domain(species.graph, weights.config["backbone"]["elements"])

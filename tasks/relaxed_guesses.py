@@ -24,6 +24,7 @@ from db.results import GUESSED, record_guesses
 from db.sequels import ended_without_sequel
 from db.tables import CalculationKind
 from db.work import ClaimedCalculation, LeaseLostError, claim, enqueue, release
+from models.domain import is_in_domain
 from tasks.calculations import LEASE_SECONDS, beating, release_dead_workers, worker_name
 from tasks.log import event_log
 from tasks.model_settings import RelaxationSettings
@@ -171,8 +172,11 @@ def relaxed_pairs(guesses: Sequence[tuple[Reaction, EndPoints]], relaxation: Rel
         ConfigurationError: Weights are missing or of another model.
     """
     weights = relaxation_weights(relaxation)
-    elements = None if weights is None else frozenset(weights.config["backbone"]["elements"])
-    known = [number for number, (_, pair) in enumerate(guesses) if _is_known(pair.reactant, elements)]
+    known = [
+        number
+        for number, (_, pair) in enumerate(guesses)
+        if weights is None or is_in_domain(pair.reactant, weights.config["backbone"]["elements"])
+    ]
     structures = [side for each in known for side in (guesses[each][1].reactant, guesses[each][1].product)]
     graphs = [graph for each in known for graph in (guesses[each][0].reactant_graph, guesses[each][0].product_graph)]
     relaxed = relax_structures(
@@ -190,13 +194,6 @@ def relaxed_pairs(guesses: Sequence[tuple[Reaction, EndPoints]], relaxation: Rel
         noise = (before.noise_angstrom, after.noise_angstrom)
         made[number] = RelaxedPair(ends=ends, noise_angstrom=noise, was_tried=True)
     return made
-
-
-def _is_known(guess: Geometry, elements: frozenset[int] | None) -> bool:
-    """Whether a network knows such molecules; without a network all are."""
-    if elements is None:
-        return True
-    return guess.charge == 0 and guess.multiplicity == 1 and elements.issuperset(guess.numbers.tolist())
 
 
 def _moved(guess: Geometry, relaxed: RelaxedStructure, graph: MolecularGraph) -> Geometry:
