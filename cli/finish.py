@@ -14,7 +14,8 @@ from report.html import write_report
 from report.summary import summary_table
 
 if TYPE_CHECKING:
-    from report.content import ReportContent, TriageEntry
+    from report.content import ReportContent
+    from report.triage_entry import TriageEntry
     from tasks.settings import ExploreSettings
 
 

@@ -25,9 +25,10 @@ from db.campaigns import load_decisions
 from db.convert import to_level
 from db.load import load_species
 from db.tables import CandidateRow, LevelRow, SpeciesRow
-from report.content import Costs, ReactionEntry, ReportContent, SpeciesEntry, StageCost, TriageEntry, WorkEntry
+from report.content import Costs, ReactionEntry, ReportContent, SpeciesEntry, StageCost, WorkEntry
 from report.direction import away_from_seeds
 from report.entries import reaction_entries
+from report.triage_entry import TriageEntry
 
 SEEDS_NAMED = 3  # in the heading; of more than that the database is named
 _STAGES = ("guess", "relax", "prepare", "estimate", "search")

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from itertools import accumulate
 
-from report.content import TriageEntry
+from report.triage_entry import TriageEntry
 
 WIDTH, HEIGHT = 470.0, 250.0  # pixels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 444.0, 14.0, 208.0

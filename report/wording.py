@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chem.outcomes import CheckName, Outcome, Stage, Status
-from report.content import State, TriageEntry
+from report.content import State
+from report.triage_entry import TriageEntry
 
 STATE_LABELS: dict[State, str] = {
     State.PASSED: "passed",

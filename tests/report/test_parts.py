@@ -8,13 +8,14 @@ from rich.console import Console
 
 from chem.types import Geometry
 from report.colours import BARRIER_COLOURS, barrier_colour
-from report.content import ReactionEntry, SpeciesEntry, TriageEntry, TSEntry
+from report.content import ReactionEntry, SpeciesEntry, TSEntry
 from report.drawing import draw_reaction, draw_species
 from report.html import render_report
 from report.layout import CARD_HEIGHT, CARD_WIDTH, REACTION_HEIGHT, REACTION_WIDTH, network_layout, species_levels
 from report.picture import draw_network
 from report.scene import aligned, ts_scene, xyz_text
 from report.summary import summary_table
+from report.triage_entry import TriageEntry
 from report.wording import STATE_LABELS, duration, energy, triage_text
 
 

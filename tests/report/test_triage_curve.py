@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from report.content import TriageEntry
 from report.html import render_report
 from report.triage_curve import remaining_errors, triage_curve
+from report.triage_entry import TriageEntry
 
 TRIAGE = TriageEntry(
     accepted=6,
