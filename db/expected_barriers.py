@@ -92,9 +92,12 @@ def record_expected(session: Session, estimates: Mapping[int, BarrierEstimate]) 
     Returns:
         How many are new.
     """
+    statement = select(TransitionStateRow.id, TransitionStateRow.level_id)
+    levels = dict(select_in(session, statement, TransitionStateRow.id, estimates))
     rows = [
         {
             "transition_state_id": number,
+            "level_id": levels[number],
             "checkpoint_hash": one.checkpoint_sha256,
             "reference": one.reference,
             "forward_ev": one.barrier_forward_kcal_mol / KCAL_MOL_PER_EV,

@@ -313,12 +313,11 @@ class ExpectedBarrierRow(Base):
     """What a barrier head expects the barriers of a transition state to be, in the direction of its reaction row."""
 
     __tablename__ = "expected_barrier"
-    __table_args__ = (
-        UniqueConstraint("transition_state_id", "checkpoint_hash"),
-        CheckConstraint("verdict = 'estimated'", name="verdict"),
-    )
+    estimated = CheckConstraint("verdict = 'estimated'", name="verdict")
+    __table_args__ = (UniqueConstraint("transition_state_id", "checkpoint_hash"), estimated)
     id: Mapped[Identifier]
     transition_state_id: Mapped[int] = mapped_column(ForeignKey("transition_state.id"))
+    level_id: Mapped[int] = mapped_column(ForeignKey("level.id"))  # of the energies that were corrected
     checkpoint_hash: Mapped[str]  # SHA-256 of the weights
     reference: Mapped[str]  # what the barriers are of, in words
     forward_ev: Mapped[float]

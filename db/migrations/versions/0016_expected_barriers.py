@@ -16,6 +16,7 @@ def upgrade() -> None:
         "expected_barrier",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("transition_state_id", sa.Integer(), nullable=False),
+        sa.Column("level_id", sa.Integer(), nullable=False),
         sa.Column("checkpoint_hash", sa.String(), nullable=False),
         sa.Column("reference", sa.String(), nullable=False),
         sa.Column("forward_ev", sa.Float(), nullable=False),
@@ -28,6 +29,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["transition_state_id"], ["transition_state.id"], name=op.f("fk_expected_barrier_transition_state_id")
         ),
+        sa.ForeignKeyConstraint(["level_id"], ["level.id"], name=op.f("fk_expected_barrier_level_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_expected_barrier")),
         sa.UniqueConstraint(
             "transition_state_id",
