@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,11 @@ def _opened(path: Path | None) -> structlog.typing.FilteringBoundLogger:
     else:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            logger = structlog.PrintLogger(path.open("a", buffering=1, encoding="utf-8"))
+            file = path.open("a", buffering=1, encoding="utf-8")
         except OSError as error:
             raise ConfigurationError(f"the log {path} cannot be written ({error}); give another path as log") from error
+        atexit.register(file.close)
+        logger = structlog.PrintLogger(file)
     bound: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
         logger, processors=processors, wrapper_class=structlog.make_filtering_bound_logger("INFO")
     )
