@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from chem.barrier_estimate import BarrierEstimate, PointEnergies
 from chem.errors import CalculationError
@@ -16,12 +13,9 @@ from chem.potential import GradientCounter, single_point
 from chem.triage import weighed
 from chem.types import Geometry, LevelOfTheory, TSCandidate
 from models.weights_file import find_weights
-from tasks.barrier_head_weights import KIND
+from tasks.barrier_head_weights import KIND, load_head
 from tasks.calculations import shared_pool
 from tasks.settings import ExploreSettings
-
-if TYPE_CHECKING:
-    from models.barrier_estimates import BarrierHead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,7 +68,7 @@ def weigh_candidates(
         if finished.value is not None:  # what has no energy, or lost its worker, is polished as it would have been
             energies[finished.job.key] = finished.value
     known = [job for job in jobs if job.key in energies]
-    head = _load(find_weights(KIND, settings.barrier_head.checkpoint).path, settings.barrier_head.device)
+    head = load_head(find_weights(KIND, settings.barrier_head.checkpoint).path, settings.barrier_head.device)
     found = head.estimate(
         [job.ends for job in known], [job.candidate for job in known], [energies[job.key] for job in known]
     )
@@ -97,10 +91,3 @@ def point_energies(job: PointJob) -> PointEnergies | None:
     except CalculationError:
         return None
     return PointEnergies(reactant_ev=before, product_ev=after, candidate_ev=candidate)
-
-
-@lru_cache(maxsize=1)
-def _load(checkpoint: Path, device: str) -> BarrierHead:
-    from models.barrier_estimates import BarrierHead  # noqa: PLC0415
-
-    return BarrierHead(checkpoint, device)

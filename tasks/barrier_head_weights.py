@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from chem.errors import ConfigurationError
 from models.weights_file import WeightsFile, find_weights
 from tasks.settings import ExploreSettings
+
+if TYPE_CHECKING:
+    from models.barrier_estimates import BarrierHead
 
 KIND = "barrier"
 
@@ -48,3 +53,11 @@ def barrier_head_settings(settings: ExploreSettings) -> dict[str, Any]:
         return {}
     bound = settings.barrier_head.reject_above_kcal_mol
     return {"barrier_head": {"checkpoint_sha256": weights.sha256, "reject_above_kcal_mol": bound}}
+
+
+@lru_cache(maxsize=1)
+def load_head(checkpoint: Path, device: str) -> BarrierHead:
+    """The head with its weights, loaded once in a process; the network is imported here."""
+    from models.barrier_estimates import BarrierHead  # noqa: PLC0415
+
+    return BarrierHead(checkpoint, device)

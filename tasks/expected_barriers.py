@@ -16,7 +16,7 @@ from db.engine import open_database, reading, writing
 from db.expected_barriers import record_expected, states_to_ask_for
 from db.statements import batches
 from db.transition_states import transition_states
-from tasks.barrier_head_weights import barrier_head_weights
+from tasks.barrier_head_weights import barrier_head_weights, load_head
 from tasks.settings import ExploreSettings
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def expect_barriers_of_campaign(settings: ExploreSettings, campaign: str) -> int
     weights = barrier_head_weights(settings)
     if weights is None or settings.barrier_head is None:
         return 0
-    from models.barrier_estimates import BarrierHead  # noqa: PLC0415 (torch)
-
-    head = BarrierHead(weights.path, settings.barrier_head.device)
+    head = load_head(weights.path, settings.barrier_head.device)
     engine = open_database(settings.database)
     try:
         return expect_barriers(engine, head, campaign=campaign)

@@ -94,7 +94,7 @@ def campaign(tmp_path, monkeypatch, write_weights):
     weights = write_weights(tmp_path / "barrier.safetensors", "barrier", level="GFN2-xTB")
 
     def run(head, **given):
-        monkeypatch.setattr("tasks.barrier_head._load", lambda _path, _device: head)
+        monkeypatch.setattr("tasks.barrier_head.load_head", lambda _path, _device: head)
         settings = load_settings(
             database=f"sqlite:///{tmp_path / 'network.db'}",
             seeds=("C#N",),
