@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import networkx as nx
+
 from chem.electron_states import STANDARD_VALENCE
 from chem.graph import MolecularGraph
 from chem.lewis import LewisStructure
@@ -62,7 +64,7 @@ class ValenceRules:
 
     Attributes:
         carbenes: Divalent carbon and silicon.
-        zwitterions: Separated formal charges anywhere.
+        zwitterions: Separated formal charges anywhere in a molecule; not in two, which would be ions.
         groups: Names of the charge-separated groups that are always allowed.
     """
 
@@ -280,5 +282,14 @@ def electrons_allowed(
         if not 0 <= anions <= most_anions or radicals != unpaired or radicals < 0:
             continue
         if anions + cations + len(positive) <= most_charges:
-            return True
+            return (
+                not rules.zwitterions or _odd_molecules(numbers, orders) <= abs(graph.charge) + graph.multiplicity - 1
+            )
     return False
+
+
+def _odd_molecules(numbers: Sequence[int], orders: Orders) -> int:
+    """How many molecules hold an odd number of electrons where they are neutral: ions and radicals."""
+    bonds = nx.Graph(pair for pair, order in orders.items() if order)
+    bonds.add_nodes_from(range(len(numbers)))
+    return sum(sum(numbers[atom] for atom in molecule) % 2 for molecule in nx.connected_components(bonds))

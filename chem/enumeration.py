@@ -26,7 +26,7 @@ class EnumerationRules:
         break_bonds: Most electron-pair bonds broken at once; one of a double bond counts one.
         form_bonds: Most electron-pair bonds formed at once.
         carbenes: Allow products with a divalent carbon or silicon.
-        zwitterions: Allow products with separated formal charges outside `charge_separated_groups`.
+        zwitterions: Allow molecules with separated formal charges outside `charge_separated_groups`; never ion pairs.
         degenerate: Keep reactions that only exchange like atoms and so return the reactants, up to lost stereo marks.
         minimum_ring_size: Smallest ring that a reaction may close.
         charge_separated_groups: Names of the groups (keys of `CHARGE_SEPARATED_GROUPS`) that are always allowed.

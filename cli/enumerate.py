@@ -26,7 +26,7 @@ def enumerate_command(
         int | None, typer.Option(min=1, help="Spin multiplicity 2S+1 of the whole; by default the lowest that fits.")
     ] = None,
     carbenes: Annotated[bool, typer.Option("--carbenes", help="Allow products with divalent carbon.")] = False,
-    zwitterions: Annotated[bool, typer.Option("--zwitterions", help="Allow products with separated charges.")] = False,
+    zwitterions: Annotated[bool, typer.Option("--zwitterions", help="Allow charges within a molecule.")] = False,
     degenerate: Annotated[
         bool, typer.Option("--degenerate", help="Keep reactions that only exchange like atoms.")
     ] = False,

@@ -29,7 +29,7 @@ def propose_command(
         int, typer.Option("--form", min=1, max=4, help="Most electron-pair bonds that a sound proposal forms.")
     ] = 4,
     carbenes: Annotated[bool, typer.Option("--carbenes", help="Allow products with divalent carbon.")] = False,
-    zwitterions: Annotated[bool, typer.Option("--zwitterions", help="Allow products with separated charges.")] = False,
+    zwitterions: Annotated[bool, typer.Option("--zwitterions", help="Allow charges within a molecule.")] = False,
     steps: Annotated[int, typer.Option(min=2, help="Steps from noise to structures.")] = 50,
     sampler: Annotated[str, typer.Option(help="How they are taken: ancestral or flow.")] = "ancestral",
     guidance: Annotated[

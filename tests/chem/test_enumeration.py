@@ -164,6 +164,15 @@ def test_carbenes_and_zwitterions_come_only_on_request():
     assert "[NH3+]CC(=O)[O-]" in products(enumerated(glycine, zwitterions=True))
 
 
+@pytest.mark.parametrize(("smiles", "odd"), [("O=CCCOO", 0), ("CCO", 0), ("C[NH2+]CC", 1), ("C[CH]O", 1)])
+def test_zwitterions_are_one_molecule_not_a_pair_of_ions_or_radicals(smiles, odd):
+    found = enumerated(smiles, carbenes=True, zwitterions=True)
+    products = [each.product_graph for each in found]
+    assert products
+    for graph in products:
+        assert sum(sum(graph.numbers[atom] for atom in molecule) % 2 for molecule in graph.fragments) == odd
+
+
 def test_groups_of_separated_charges_can_be_left_out():
     assert "[C-]#[NH+]" not in products(enumerated("C#N", charge_separated_groups=()))
     assert products(enumerated("CC=O", charge_separated_groups=("carbon_monoxide",)))["C.[C-]#[O+]"] == 1
