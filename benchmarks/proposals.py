@@ -237,6 +237,8 @@ def verified(row: dict[str, Any], level_name: str, generator: str, budget: int) 
         "passed": state is not None and state.verdict.status is Status.PASSED,
         "barrier_kcal_mol": None if barrier is None else kcal_mol(barrier.forward_ev),
         "gradient_calls": prepared.gradient_calls + result.gradient_calls,
+        "numbers": None if state is None else state.geometry.numbers.tolist(),
+        "ts_angstrom": None if state is None else state.geometry.positions.round(4).tolist(),
     }
 
 
