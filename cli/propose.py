@@ -57,9 +57,9 @@ def propose_command(
 
     Examples:
 
-        cairn propose O=CCCOO -n 200 --checkpoint runs/joint/weights.safetensors
+        cairn propose O=CCCOO -n 200
 
-        cairn propose O=CCCOO -n 200 --checkpoint runs/joint/weights.safetensors --json
+        cairn propose O=CCCOO -n 200 --json
     """
     from rich.console import Console  # noqa: PLC0415
 

@@ -125,8 +125,6 @@ def shipped_file(kind: str) -> tuple[Path, str]:
                 "make labels with `cairn label-barriers`, train with `cairn train barrier`, and name the weights with"
                 " `--checkpoint`, or in a campaign with `barrier_head: {checkpoint: FILE}`"
             )
-        elif kind == "joint":
-            remedy = "make some with `cairn train joint`, and name the file with `--checkpoint`, or under `propose`"
         raise ConfigurationError(
             f"Cairn ships no {kind} weights, only {', '.join(sorted(entries)) or 'none at all'}; {remedy}"
         )

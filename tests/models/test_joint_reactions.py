@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from chem.conformers import embedded_guesses
 from chem.errors import ConfigurationError, ElementError, InputError
+from chem.proposals import sieve
+from chem.smiles import parse_smiles
 from chem.types import Geometry
 from models.checkpoints import save_weights
 from models.joint import Joint, JointConfig
@@ -71,8 +74,17 @@ def test_what_the_network_does_not_know_is_refused(proposer, weights, tmp_path):
         proposer.check(np.array([8, 8]), multiplicity=3)
     with pytest.raises(InputError, match="one atom"):
         proposer.check(np.array([8]))
-    with pytest.raises(ConfigurationError, match="cairn train joint"):
-        Proposer()
     with pytest.raises(ConfigurationError, match="cannot read the weights"):
         Proposer(tmp_path / "none.safetensors")
     assert Proposer(weights, device="cpu").checkpoint.kind == "joint"
+
+
+def test_the_shipped_weights_draw_reactions_that_keep_the_valence_rules():
+    graph = parse_smiles("CC=O")
+    (guess,), _ = embedded_guesses(graph, 1, 0)
+    reactant = Geometry(numbers=np.array(graph.numbers), positions=guess)
+    proposer = Proposer(sampling=JointSampling(n_steps=20), device="cpu")
+    (drawn,) = proposer.draw([reactant], 12, 0)
+    found = sieve(drawn, reactant=graph)
+    assert found.n_sound > 0
+    assert all(each.reaction.key for each in found.reactions)

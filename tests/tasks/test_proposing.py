@@ -28,7 +28,7 @@ from models.joint import Joint, JointConfig
 from tasks import calculations, proposing
 from tasks.calculations import open_work, run_calculations
 from tasks.campaign import expand_frontier, start_campaign
-from tasks.plan import campaign_name, campaign_settings, check_settings, proposal_hash
+from tasks.plan import campaign_name, campaign_settings, proposal_hash
 from tasks.proposing import in_order_of, propose_reactions, queue_reactants
 from tasks.settings import load_settings
 from tasks.work_queue import exploration_queue
@@ -294,8 +294,6 @@ def test_wrong_settings_are_refused(settings):
     ):
         with pytest.raises(ConfigurationError, match=told):
             settings(propose=given)
-    with pytest.raises(ConfigurationError, match="ships no joint weights"):
-        check_settings(settings(propose={"n": 3}))
     with pytest.raises(ValueError, match="nothing is to be proposed"):
         queue_reactants.fn(settings(propose={}), "none")
 
