@@ -6,8 +6,8 @@ relaxed at the level first; with `--ends prepared` Cairn makes its own ends from
 other conformers, and where SMILES name no hand either hand, so deviations are lenient ones there.
 
 Data: Spiekermann, Pattanaik, Green, Sci. Data 9, 417 (2022), as one npz with the arrays rxn, offset, numbers, reactant,
-ts, product, smiles and split; what `cairn export training` writes; or, with `--large`, twenty reactions of molecules
-with 24 to 50 atoms, from their SMILES.
+ts, product, smiles and split; what `cairn export training` writes; the `joined.npz` of a run of `cairn learn`; or, with
+`--large`, twenty reactions of molecules with 24 to 50 atoms, from their SMILES.
 
     OMP_NUM_THREADS=1 python benchmarks/saddle_starts.py --data rdb7.npz --split test -n 60 --workers 2
 """
@@ -69,7 +69,7 @@ def load(path: Path, split: str, number: int, seed: int) -> list[dict[str, Any]]
             side: Geometry(numbers=arrays["numbers"][atoms], positions=arrays[side][atoms])
             for side in ("reactant", "ts", "product")
         }
-        reactions.append({"rxn": int(arrays["rxn"][row]), "smiles": str(arrays["smiles"][row]), **sides})
+        reactions.append({"rxn": arrays["rxn"][row].item(), "smiles": str(arrays["smiles"][row]), **sides})
     return reactions
 
 
@@ -273,7 +273,7 @@ def main() -> None:
             )
             if arguments.json is not None:  # after each, so that an interrupted run leaves what it has
                 arguments.json.write_text(json.dumps({"rows": rows}, indent=1))
-            print(f"{len(rows):4d}/{len(able)} rxn {finished.value['rxn']:6d}  {told}", flush=True)
+            print(f"{len(rows):4d}/{len(able)} rxn {finished.value['rxn']!s:>6}  {told}", flush=True)
     finally:
         pool.close()
     results = table(rows)
