@@ -197,13 +197,16 @@ def summary(reactants: Sequence[Reactant], source: str, k: int) -> dict[str, Any
     }
 
 
-def to_verify(reactants: Sequence[Reactant], source: str, number: int, seed: int) -> list[dict[str, Any]]:
+def to_verify(
+    reactants: Sequence[Reactant], source: str, number: int, seed: int, *, beyond: bool
+) -> list[dict[str, Any]]:
     """Distinct reactions of a source, those drawn most often first; of those that were not drawn, some at random."""
     rows = [
         {"rxn": f"{source} {key}", "source": source, "smiles": mapped_smiles(reaction), "drawn": count,
          "in_b2f2": key in each.enumerated, "known": key in each.known}
         for each in reactants
         for key, (reaction, count) in each.found[source].items()
+        if not (beyond and key in each.enumerated)
     ]  # fmt: skip
     random.Random(seed).shuffle(rows)
     return sorted(rows, key=lambda row: -row["drawn"])[:number]
@@ -249,7 +252,7 @@ def verify_all(reactants: Sequence[Reactant], arguments: argparse.Namespace) -> 
     work = [
         row
         for source in arguments.source or SOURCES
-        for row in to_verify(reactants, source, arguments.verify, arguments.seed)
+        for row in to_verify(reactants, source, arguments.verify, arguments.seed, beyond=arguments.beyond)
         if row["rxn"] not in finished
     ]
     job = partial(verified, level_name=arguments.level, generator=arguments.generator, budget=arguments.budget)
@@ -281,6 +284,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--verify", type=int, default=0, help="reactions of each source to search for")
     parser.add_argument("--source", action="append", choices=SOURCES, help="search these alone")
+    parser.add_argument("--beyond", action="store_true", help="search only what lies outside b2f2")
     parser.add_argument("--budget", type=int, default=1500, help="gradient calls of the ends, and of the search, each")
     parser.add_argument("--level", default="gfn2")
     parser.add_argument("--generator", choices=("reactdiff", "classical"), default="reactdiff")
