@@ -27,8 +27,8 @@ class DrawingSettings:
         wrong_above_kcal_mol: Error of a forward barrier above which an estimate was wrong, kcal/mol.
     """
 
-    campaign: float = 4.0
-    wrong_estimate: float = 12.0
+    campaign: float = 16.0
+    wrong_estimate: float = 48.0
     wrong_above_kcal_mol: float = 5.0
 
     def __post_init__(self) -> None:
@@ -54,12 +54,12 @@ class FineTuningSettings:
         seed: Seed of order and noise.
     """
 
-    steps: int = 2000
+    steps: int = 4000
     batch_size: int = 16
-    learning_rate: float = 2e-4
-    warmup_steps: int = 100
+    learning_rate: float = 5e-4
+    warmup_steps: int = 200
     average_decay: float = 0.995
-    validate_every: int = 250
+    validate_every: int = 500
     validate_on: int = 300
     checkpoint_every: int = 100
     seed: int = 0

@@ -196,8 +196,8 @@ def test_nothing_that_is_tested_is_learned(learned, tmp_path):
 def test_a_wrongly_believed_reaction_is_drawn_more_often(learned):
     outcome, database = learned
     weights = read_learning_data(outcome.run / "joined.npz").data.weights
-    assert (weights == 12.0).sum() == 1
-    assert set(weights) == {1.0, 4.0, 12.0}
+    assert (weights == 48.0).sum() == 1
+    assert set(weights) == {1.0, 16.0, 48.0}
     assert versions(database)[outcome.generator_sha256].metrics["counts"]["campaign_train_wrong_estimate"] == 1
 
 
