@@ -30,6 +30,12 @@ def explore_command(
         int | None,
         typer.Option("--max-pairs", min=0, help="Pairs of reached species to react with each other, a round."),
     ] = None,
+    propose: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Reactions drawn of every expanded molecule, as by `cairn propose`."
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; as many as the cores allow.")] = None,
     generator: Annotated[
         str | None,
@@ -57,6 +63,8 @@ def explore_command(
         cairn explore O=CCCOO
 
         cairn explore C=C O --max-pairs 3 --db sqlite:///hydration.db
+
+        cairn explore O=CCO --propose 48 --db sqlite:///proposals.db
     """
     from chem.errors import ConfigurationError  # noqa: PLC0415
     from tasks.settings import load_settings  # noqa: PLC0415
@@ -70,6 +78,7 @@ def explore_command(
         "generator": generator,
         "verify": verify,
         "report": report,
+        "propose": propose,
         "workers": {"n_workers": workers} if workers is not None else None,
     }
     if config is not None and not config.is_file():

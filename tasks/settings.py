@@ -240,7 +240,10 @@ def load_settings(path: Path | None = None, *, stored: dict[str, Any] | None = N
     defaults = {key: value for key, value in ExploreSettings().model_dump().items() if isinstance(value, dict)}
     try:
         from_environment = EnvSettingsSource(ExploreSettings)()
-        return ExploreSettings(**_merge(_merge(_merge(defaults, below), from_environment), given))
+        merged: dict[str, Any] = defaults
+        for above in (below, from_environment, given):
+            merged = _merge(merged, _in_full(above))
+        return ExploreSettings(**merged)
     except SettingsError as error:
         raise ConfigurationError(f"in the environment: {error}; give lists and sections as JSON") from None
     except ValidationError as error:
@@ -261,6 +264,14 @@ def _explain(kind: str, message: str, given: Any, example: str) -> str:
     if kind == "value_error":
         return message.removeprefix("Value error, ")
     return f"{message}, got {reprlib.repr(given)}"
+
+
+def _in_full(content: dict[str, Any]) -> dict[str, Any]:
+    """`propose: 48` means `propose: {n: 48}`."""
+    draws = content.get("propose")
+    if isinstance(draws, bool) or not isinstance(draws, int):
+        return content
+    return {**content, "propose": {"n": draws}}
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -87,6 +87,19 @@ def test_given_values_win_over_the_environment_and_that_over_the_file(tmp_path, 
     assert (settings.search.use_neb, settings.search.n_images) == (False, 5)
 
 
+def test_a_number_under_propose_is_how_many_are_drawn(tmp_path, monkeypatch):
+    file = tmp_path / "explore.yaml"
+    file.write_text("propose: 48\n")
+    assert load_settings(file).propose.n == 48
+    monkeypatch.setenv("CAIRN_PROPOSE__STEPS", "20")
+    given = load_settings(file, propose=16).propose
+    assert (given.n, given.steps) == (16, 20)
+    monkeypatch.delenv("CAIRN_PROPOSE__STEPS")
+    file.write_text("propose: true\n")
+    with pytest.raises(ConfigurationError, match="propose"):
+        load_settings(file)
+
+
 def test_an_unknown_environment_variable_is_named(monkeypatch):
     monkeypatch.setenv("CAIRN_DEPHT", "3")
     with pytest.raises(ConfigurationError, match="CAIRN_DEPHT"):
