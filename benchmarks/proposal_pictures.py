@@ -111,13 +111,15 @@ def draw(rows: list[dict[str, Any]], output: Path) -> None:
 def main() -> None:
     """Draw and say what was drawn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=Path, required=True, help="JSON lines of `benchmarks.proposals --verify`")
+    parser.add_argument(
+        "--rows", type=Path, nargs="+", required=True, help="files that `benchmarks.proposals --verify` wrote"
+    )
     parser.add_argument("-n", type=int, default=5, help="reactions drawn")
     parser.add_argument("--output", type=Path, default=Path("runs/proposals.png"))
     arguments = parser.parse_args()
-    rows = chosen(read_rows(arguments.rows), arguments.n)
+    rows = chosen([row for path in arguments.rows for row in read_rows(path)], arguments.n)
     if not rows:
-        parser.error(f"{arguments.rows} has no proved reaction outside the enumeration")
+        parser.error(f"{', '.join(map(str, arguments.rows))}: no proved reaction outside the enumeration")
     draw(rows, arguments.output)
     for row in rows:
         print(f"{row['barrier_kcal_mol']:6.1f} kcal/mol  {row['smiles']}")
