@@ -32,9 +32,7 @@ def explore_command(
     ] = None,
     propose: Annotated[
         int | None,
-        typer.Option(
-            min=0, help="Reactions drawn of every expanded molecule, as by `cairn propose`."
-        ),
+        typer.Option(min=0, help="Reactions drawn of every expanded molecule, as by `cairn propose`."),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes; as many as the cores allow.")] = None,
     generator: Annotated[
