@@ -19,6 +19,7 @@ from cli.main import run
 from cli.propose import _print, proposals_record, write_proposals
 from models.checkpoints import save_weights
 from models.joint import Joint, JointConfig
+from models.weights_file import shipped_file
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +101,11 @@ def test_the_same_seed_proposes_the_same_and_every_draw_is_accounted_for(weights
     assert whole["enumeration_size"] is None
 
 
-def test_without_weights_the_remedy_is_told(capsys):
-    assert run(["propose", "C=O"]) == 2
-    assert "cairn train joint" in capsys.readouterr().err
+def test_without_a_checkpoint_the_shipped_weights_draw_and_are_named(capsys):
+    assert run(["propose", "C=O", "-n", "4", "--steps", "5", "--device", "cpu", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["draws"] == 4
+    assert record["checkpoint_sha256"] == shipped_file("joint")[1]
 
 
 @pytest.mark.parametrize(
