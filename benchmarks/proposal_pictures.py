@@ -9,15 +9,17 @@ broken and two formed do not reach, lowest barrier first. Dashed lines join the 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import Draw
@@ -26,36 +28,32 @@ from benchmarks.rows import read_rows
 from chem.graph import MolecularGraph
 from chem.identity import make_reaction
 from chem.smiles import parse_smiles
-
-mpl.use("agg")  # before pyplot is first used: there may be no display
-
-from matplotlib import pyplot as plt
+from chem.types import Reaction, Species
 
 DRAWN_RADIUS = 0.45  # of an atom in the picture, in covalent radii
 PIXELS = (520, 320)  # of one side
 
 
-def chosen(rows: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
+def chosen(rows: list[dict[str, Any]], number: int) -> list[tuple[dict[str, Any], Reaction]]:
     """Proved reactions outside the enumeration, lowest barrier first, one of each reactant."""
     outside = [row for row in rows if row["source"] == "diffusion" and row["passed"] and not row["in_b2f2"]]
-    first: dict[str, dict[str, Any]] = {}
+    first: dict[str, tuple[dict[str, Any], Reaction]] = {}
     for row in sorted(outside, key=lambda row: row["barrier_kcal_mol"]):
-        first.setdefault(unmapped(row["smiles"].split(">>")[0]), row)
+        before, after = map(parse_smiles, row["smiles"].split(">>"))
+        reaction = make_reaction(before, after)
+        first.setdefault(smiles_of(reaction.reactants), (row, reaction))
     return list(first.values())[:number]
 
 
-def unmapped(smiles: str) -> str:
-    """SMILES for readers: no atom numbers, hydrogens left implicit where they can be."""
-    molecule = Chem.MolFromSmiles(smiles)
-    for atom in molecule.GetAtoms():
-        atom.SetAtomMapNum(0)
-    return Chem.MolToSmiles(Chem.RemoveHs(molecule))
+def smiles_of(side: Iterable[Species]) -> str:
+    """SMILES of the molecules of one side."""
+    return ".".join(species.smiles for species in side)
 
 
 def draw_side(axes: Axes, smiles: str) -> None:
     """Molecules of one side as structural formulae."""
-    axes.imshow(np.asarray(Draw.MolToImage(Chem.MolFromSmiles(unmapped(smiles)), size=PIXELS)))
-    axes.set_title(unmapped(smiles), fontsize=9)
+    axes.imshow(np.asarray(Draw.MolToImage(Chem.MolFromSmiles(smiles), size=PIXELS)))
+    axes.set_title(smiles, fontsize=9)
     axes.axis("off")
 
 
@@ -69,7 +67,7 @@ def draw_state(axes: Axes, atoms: Atoms, before: MolecularGraph, after: Molecula
     for place in np.argsort(flat[:, 2]):
         number = atoms.numbers[place]
         axes.add_patch(
-            plt.Circle(
+            Circle(
                 flat[place, :2],
                 DRAWN_RADIUS * covalent_radii[number],
                 facecolor=jmol_colors[number],
@@ -89,13 +87,12 @@ def seen_flat(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     return centred @ axes.T
 
 
-def draw(rows: list[dict[str, Any]], output: Path) -> None:
+def draw(found: list[tuple[dict[str, Any], Reaction]], output: Path) -> None:
     """One line for each reaction: reactant, transition state, product."""
-    figure, grid = plt.subplots(len(rows), 3, figsize=(10, 2.5 * len(rows)), squeeze=False)
-    for line, row in zip(grid, rows, strict=True):
-        sides = row["smiles"].split(">>")
-        reaction = make_reaction(*(parse_smiles(side) for side in sides))
-        draw_side(line[0], sides[0])
+    figure = Figure(figsize=(10, 2.5 * len(found)), layout="tight")
+    grid = figure.subplots(len(found), 3, squeeze=False)
+    for line, (row, reaction) in zip(grid, found, strict=True):
+        draw_side(line[0], smiles_of(reaction.reactants))
         draw_state(
             line[1],
             Atoms(numbers=row["numbers"], positions=row["ts_angstrom"]),
@@ -103,8 +100,7 @@ def draw(rows: list[dict[str, Any]], output: Path) -> None:
             reaction.product_graph,
         )
         line[1].set_title(f"{row['barrier_kcal_mol']:.1f} kcal/mol, GFN2-xTB, passed", fontsize=9)
-        draw_side(line[2], sides[1])
-    figure.tight_layout()
+        draw_side(line[2], smiles_of(reaction.products))
     figure.savefig(output, dpi=110)
 
 
@@ -117,11 +113,11 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=5, help="reactions drawn")
     parser.add_argument("--output", type=Path, default=Path("runs/proposals.png"))
     arguments = parser.parse_args()
-    rows = chosen([row for path in arguments.rows for row in read_rows(path)], arguments.n)
-    if not rows:
+    found = chosen([row for path in arguments.rows for row in read_rows(path)], arguments.n)
+    if not found:
         parser.error(f"{', '.join(map(str, arguments.rows))}: no proved reaction outside the enumeration")
-    draw(rows, arguments.output)
-    for row in rows:
+    draw(found, arguments.output)
+    for row, _ in found:
         print(f"{row['barrier_kcal_mol']:6.1f} kcal/mol  {row['smiles']}")
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rows import read_rows, written
+from benchmarks.rows import read_rows, settings_of, written
 from chem.canonical import canonical_form
 from chem.endpoints import prepare_end_points
 from chem.enumeration import EnumerationRules, enumerate_reactions
@@ -333,8 +333,9 @@ def main() -> None:
             rate = _shown(1000.0 * len(passed) / calls if calls else None)
             print(f"| {source} | {len(own)} | {len(passed)} | {outside} | {_shown(median)} | {calls} | {rate} |")
     if arguments.json is not None:
-        settings = {key: str(value) for key, value in vars(arguments).items()}
-        arguments.json.write_text(json.dumps({"settings": settings, "table": tables, "searched": searched}, indent=1))
+        arguments.json.write_text(
+            json.dumps({"settings": settings_of(arguments), "table": tables, "searched": searched}, indent=1)
+        )
 
 
 if __name__ == "__main__":

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tasks.workers import WorkerPool
+
+
+def settings_of(arguments: argparse.Namespace) -> dict[str, str]:
+    """What a run was made with, as text; of files the name alone, as folders differ from machine to machine."""
+    return {key: value.name if isinstance(value, Path) else str(value) for key, value in vars(arguments).items()}
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

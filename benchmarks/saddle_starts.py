@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.rows import settings_of
 from chem.endpoints import prepare_end_points
 from chem.errors import CalculationError
 from chem.generator import EndPoints
@@ -291,9 +292,10 @@ def main() -> None:
     told = (f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in about.items())
     print("recommended:", ", ".join(told))
     if arguments.json is not None:
-        settings = {key: str(value) for key, value in vars(arguments).items()}
         arguments.json.write_text(
-            json.dumps({"settings": settings, "table": results, "recommended": about, "rows": rows}, indent=1)
+            json.dumps(
+                {"settings": settings_of(arguments), "table": results, "recommended": about, "rows": rows}, indent=1
+            )
         )
 
 

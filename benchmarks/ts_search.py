@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.rows import settings_of
 from chem.errors import CalculationError
 from chem.generator import EndPoints
 from chem.guess import ClassicalGenerator
@@ -175,8 +176,9 @@ def main() -> None:
             f" | {value['wall_seconds_mean']:.1f} | {value['cpu_seconds_mean']:.1f} |"
         )
     if arguments.json is not None:
-        settings = {key: str(value) for key, value in vars(arguments).items()}
-        arguments.json.write_text(json.dumps({"settings": settings, "table": results, "rows": rows}, indent=1))
+        arguments.json.write_text(
+            json.dumps({"settings": settings_of(arguments), "table": results, "rows": rows}, indent=1)
+        )
 
 
 if __name__ == "__main__":

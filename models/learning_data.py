@@ -44,8 +44,8 @@ class DrawingWeights:
         wrong_estimate: Each whose believed estimate an audit found wrong.
     """
 
-    campaign: float = 16.0
-    wrong_estimate: float = 48.0
+    campaign: float
+    wrong_estimate: float
 
     def __post_init__(self) -> None:
         """Both are drawn."""

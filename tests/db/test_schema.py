@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -15,8 +13,6 @@ from db.engine import open_database, reading, upgrade, writing
 from db.schema import VERSION_TABLE, schema_versions
 from db.store import add_species
 from db.tables import CalculationRow
-
-ROOT = Path(__file__).parents[2]
 
 
 def set_version(url: str, version: str) -> None:

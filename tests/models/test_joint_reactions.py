@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from chem.allowed_changes import has_allowed_electrons
 from chem.conformers import embedded_guesses
 from chem.errors import ConfigurationError, ElementError, InputError
-from chem.proposals import sieve
+from chem.proposals import PLAUSIBLE, sieve
 from chem.smiles import parse_smiles
 from chem.types import Geometry
 from models.checkpoints import save_weights
@@ -87,4 +88,5 @@ def test_the_shipped_weights_draw_reactions_that_keep_the_valence_rules():
     (drawn,) = proposer.draw([reactant], 12, 0)
     found = sieve(drawn, reactant=graph)
     assert found.n_sound > 0
-    assert all(each.reaction.key for each in found.reactions)
+    assert found.n_sound + len(found.thrown_away) == 12
+    assert all(has_allowed_electrons(each.reaction.product_graph, PLAUSIBLE.valence_rules) for each in found.reactions)

@@ -86,7 +86,7 @@ def test_what_the_network_cannot_read_and_what_the_base_data_know_is_left_out(tm
         tmp_path / "joined.npz",
         (both, [identity("tested"), identity("new", number=3), identity("other")]),
         (base, [identity("old", number=1), identity("tested"), identity("old", number=1)]),
-        weights=DrawingWeights(),
+        weights=DrawingWeights(campaign=16.0, wrong_estimate=48.0),
         wrong_estimates=(),
         elements={1, 6},
     )
